@@ -1,0 +1,1 @@
+"""Facts: the things observed, as frozen values, and pure parsers of what the node's own tools print."""

@@ -1,0 +1,39 @@
+"""What all facts have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from typing import Any, ClassVar
+
+
+class Fact:
+    """Base of the frozen, slotted dataclasses that hold one observed thing each.
+
+    A field that is None is one that the thing does not have: it matches `absent` only.
+    """
+
+    __slots__ = ()
+
+    identity: ClassVar[tuple[str, ...]] = ()
+    """The fields that name the thing in a report, and that pair it with itself in a later observation."""
+
+    def label(self) -> str:
+        """Name the thing in a report: `eth0`, `10.42.1.0/24 dev flannel.1`."""
+        return " ".join(str(value) for name in self.identity if (value := getattr(self, name)) is not None)
+
+
+@cache
+def field_names(row: type[Fact]) -> tuple[str, ...]:
+    """List the fields that a row of this type may have."""
+    return tuple(field.name for field in fields(row))  # type: ignore[arg-type]
+
+
+def value_at(value: Any, path: tuple[str, ...]) -> Any:
+    """Follow *path* through facts and mappings; None where it leads nowhere."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+        if value is None:
+            return None
+    return value
