@@ -1,0 +1,88 @@
+"""What a command inside a namespace is given, and how its end is awaited."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shlex
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+
+Command = str | Sequence[str]
+SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+def argv(command: Command) -> list[str]:
+    """Hand a string to sh; a list is run as it is."""
+    return ["sh", "-c", command] if isinstance(command, str) else list(command)
+
+
+def shown(command: Command) -> str:
+    return command if isinstance(command, str) else shlex.join(command)
+
+
+def environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    """Add *extra* to our own environment, and to its PATH where network tools live: many users' PATH lacks them."""
+    env = {**os.environ, **(extra or {})}
+    path = env.get("PATH", os.defpath).split(os.pathsep)
+    return {**env, "PATH": os.pathsep.join([*path, *(name for name in SBIN if name not in path)])}
+
+
+class Files:
+    """The standard streams of a command as files in memory.
+
+    Unlike pipes they cannot fill up, and a daemon that the command leaves behind cannot keep us waiting for their end.
+    """
+
+    def __init__(self, text: str | None) -> None:
+        self.stdin = subprocess.DEVNULL if text is None else os.memfd_create("stdin")
+        self.stdout, self.stderr = os.memfd_create("stdout"), os.memfd_create("stderr")
+        if text is not None:
+            os.pwrite(self.stdin, text.encode(), 0)
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for fd in (self.stdin, self.stdout, self.stderr):
+            if fd >= 0:
+                os.close(fd)
+
+    def texts(self) -> tuple[str, str]:
+        """Read what the command wrote so far."""
+        return _text(self.stdout), _text(self.stderr)
+
+
+def _text(fd: int) -> str:
+    return os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace")
+
+
+def ended(process: subprocess.Popen[str], timeout_s: float | None) -> bool:
+    """Wait until the process ends or the time is over; kill its session if it must not go on."""
+    try:
+        if timeout_s is None or _exited(process.pid, timeout_s):
+            process.wait()
+            return True
+        _kill(process)
+        return False
+    except BaseException:
+        _kill(process)
+        raise
+
+
+def _exited(pid: int, timeout_s: float) -> bool:
+    fd = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000))
+    finally:
+        os.close(fd)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

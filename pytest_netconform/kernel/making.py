@@ -1,0 +1,109 @@
+"""Make fresh namespaces, each like a machine that was just started with the kernel's own defaults."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Iterable
+from functools import cache
+
+from pytest_netconform.errors import BuildError
+from pytest_netconform.kernel import mounts, syscalls
+from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.threads import in_a_thread
+
+SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
+OPENING = os.O_RDONLY | os.O_CLOEXEC
+CONF = "/proc/sys/net/ipv4/conf"
+DEFAULTS = {
+    **dict.fromkeys(("accept_redirects", "send_redirects", "secure_redirects", "shared_media"), "1"),
+    **dict.fromkeys(
+        ("rp_filter", "forwarding", "proxy_arp", "route_localnet", "accept_local", "log_martians"), "0"
+    ),
+    **dict.fromkeys(("arp_ignore", "arp_announce", "arp_filter", "arp_notify", "arp_accept"), "0"),
+    **dict.fromkeys(("promote_secondaries", "src_valid_mark", "disable_policy", "disable_xfrm"), "0"),
+}
+"""What Linux starts with. A new namespace does not: it inherits these from the host's, where Docker or systemd set them."""
+
+
+def make_netns(names: Iterable[str]) -> list[Namespaces]:
+    """Make a network namespace for each name, in one thread; lo is up.
+
+    Needs: CAP_SYS_ADMIN, CAP_NET_ADMIN.
+    """
+    made: list[Namespaces] = []
+
+    def make() -> None:
+        for name in names:
+            _unshare(name, syscalls.CLONE_NEWNET)
+            made.append(Namespaces(name, net=os.open("/proc/thread-self/ns/net", OPENING), mortal=True))
+            _start()
+
+    try:
+        in_a_thread(make)
+    except BaseException:
+        for namespaces in made:
+            namespaces.close()
+        raise
+    return made
+
+
+def make_node(name: str) -> Namespaces:
+    """Make network, mount and UTS namespaces, furnished as a machine of this hostname; lo is up.
+
+    Needs: CAP_SYS_ADMIN, CAP_NET_ADMIN.
+    """
+    return in_a_thread(lambda: _node(name))
+
+
+def _node(name: str) -> Namespaces:
+    _unshare(name, syscalls.CLONE_NEWNET | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS)
+    try:
+        socket.sethostname(name)
+        _start()
+        mounts.furnish(name)
+    except (OSError, BuildError) as error:
+        raise BuildError(f"{name}: {error}") from error
+    net, mnt, uts = (os.open(f"/proc/thread-self/ns/{kind}", OPENING) for kind in ("net", "mnt", "uts"))
+    return Namespaces(name, net=net, mnt=mnt, uts=uts, mortal=True)
+
+
+def _unshare(name: str, flags: int) -> None:
+    try:
+        syscalls.unshare(flags)
+    except PermissionError as error:
+        raise BuildError(f"{name}: {error}; run as root, or enable user namespaces") from error
+    except OSError as error:
+        raise BuildError(f"{name}: {error}") from error
+
+
+def _start() -> None:
+    """Bring the calling thread's fresh network namespace to the state of a machine that was just started."""
+    for path, value in inherited():
+        with open(path, "w") as file:  # noqa: PTH123 - once per namespace, and a Path costs as much as the write
+            file.write(value)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
+
+
+@cache
+def inherited() -> tuple[tuple[str, str], ...]:
+    """List what a fresh network namespace, such as the calling thread's, must be told once to have Linux' defaults.
+
+    Duplicate address detection is off everywhere: it would keep an address from use for a second or two.
+    """
+    found = []
+    for scope in ("all", "default"):
+        for key, value in DEFAULTS.items():
+            path = f"{CONF}/{scope}/{key}"
+            if os.path.exists(path) and _read(path) != value:  # noqa: PTH110
+                found.append((path, value))
+    dad = "/proc/sys/net/ipv6/conf/default/accept_dad"
+    return (*found, (dad, "0")) if os.path.exists(dad) else tuple(found)  # noqa: PTH110
+
+
+def _read(path: str) -> str:
+    with open(path) as file:  # noqa: PTH123
+        return file.read().strip()

@@ -1,0 +1,92 @@
+"""What makes a mount namespace a machine: an /etc, /run, /var/lib and /sys of its own over the host's programs.
+
+Everything a node writes there goes to one tmpfs, which no path of the host leads to.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import uuid
+from pathlib import Path
+
+from pytest_netconform.errors import BuildError
+from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID
+
+OWN = ("/var/lib", "/var/log", "/run")
+"""Directories that start empty. /run comes last, for the tmpfs itself is mounted there while a node is built."""
+HIDDEN = ("/usr/lib/sysctl.d", "/usr/local/lib/sysctl.d", "/lib/sysctl.d")
+"""Directories of the distribution's own settings, which are the host's, not the node's."""
+EMPTY_ETC = ("sysctl.d", "modules-load.d", "modprobe.d", "iptables", "nftables.d")
+ABSENT_ETC = (
+    *("sysctl.conf", "resolv.conf", "nftables.conf", "network", "netplan", "sysconfig", "NetworkManager"),
+    *(
+        "systemd/network",
+        "systemd/networkd.conf",
+        "systemd/networkd.conf.d",
+        "firewalld",
+        "ufw",
+        "ipset.conf",
+    ),
+    *("cni", "kubernetes", "calico", "flannel", "kube-flannel", "cilium", "weave", "multus", "origin"),
+    *("docker", "containers", "containerd", "crio", "rancher", "k0s", "k3s", "microk8s"),
+)
+"""What marks a host as some system, or configures its network: a suite's `when` must not find the host's in a node."""
+
+
+def furnish(hostname: str) -> None:
+    """Furnish the calling thread's fresh mount namespace as the machine *hostname*."""
+    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+    syscalls.mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
+    _overlay_etc(hostname)
+    for number, place in enumerate(_distinct_directories(HIDDEN + OWN)):
+        os.mkdir(f"/run/{number}", 0o755)  # noqa: PTH102 - this runs once per node, and a Path costs as much as the call
+        syscalls.bind(f"/run/{number}", place)
+    _own_sysfs()
+    protect_sysctls()
+
+
+def protect_sysctls() -> None:
+    """Make /proc/sys read-only but for net: the rest is the host's. Again after each new mount of /proc."""
+    syscalls.bind("/proc/sys/net", "/proc/sys/net")
+    syscalls.bind("/proc/sys", "/proc/sys", recursive=True)
+    syscalls.make_read_only("/proc/sys")
+
+
+def _own_sysfs() -> None:
+    """Show the namespace's own devices in /sys; only they can be written, the rest is the host's."""
+    syscalls.mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    syscalls.bind("/sys/devices/virtual/net", "/sys/devices/virtual/net")
+    syscalls.make_read_only("/sys")
+
+
+def _overlay_etc(hostname: str) -> None:
+    os.mkdir("/run/work")  # noqa: PTH102
+    upper = Path("/run/etc")
+    upper.mkdir(mode=0o755)
+    _fill_etc(upper, hostname)
+    try:
+        syscalls.mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir=/run/etc,workdir=/run/work")
+    except OSError as error:
+        raise BuildError(
+            f"a node's own /etc needs overlayfs, which this host refuses: {error.strerror}"
+        ) from error
+
+
+def _fill_etc(upper: Path, hostname: str) -> None:
+    """Say in the overlay's own terms what is absent (a 0:0 device), empty (an opaque directory) and the node's own."""
+    (upper / "systemd").mkdir(mode=0o755)
+    for name in ABSENT_ETC:
+        os.mknod(upper / name, stat.S_IFCHR)
+    for name in EMPTY_ETC:
+        (upper / name).mkdir(mode=0o755)
+        os.setxattr(upper / name, "trusted.overlay.opaque", b"y")
+    (upper / "hostname").write_text(f"{hostname}\n")
+    (upper / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n::1 localhost\n")
+    (upper / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
+
+
+def _distinct_directories(places: tuple[str, ...]) -> list[str]:
+    """List those that exist, without a second name of the same place (/lib is /usr/lib on most systems)."""
+    return list(dict.fromkeys(os.path.realpath(place) for place in places if os.path.isdir(place)))  # noqa: PTH112

@@ -1,0 +1,168 @@
+"""Namespaces as descriptors: nothing stands in /run/netns, and closing them destroys all that is in them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pytest_netconform.errors import CommandFailed, Unreadable
+from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.commands import Command, Files, argv, ended, environment, shown
+from pytest_netconform.kernel.processes import Processes
+from pytest_netconform.kernel.threads import Handle, inside
+
+T = TypeVar("T")
+NS_GET_NSTYPE = 0xB703
+
+
+class Namespaces:
+    """A network namespace and, for a node, its mount, UTS and PID namespaces.
+
+    Shape: `net`, `mnt`, `uts` are descriptors; None means the namespace that pytest itself runs in.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        net: int | None = None,
+        mnt: int | None = None,
+        uts: int | None = None,
+        mortal: bool = False,
+    ) -> None:
+        self.name, self.net, self.mnt, self.uts = name, net, mnt, uts
+        self._closed = False
+        self.inode = os.stat("/proc/self/ns/net" if net is None else net).st_ino
+        self._processes = Processes(name, self.handles, own_proc=mnt is not None) if mortal else None
+
+    @classmethod
+    def here(cls, name: str) -> Namespaces:
+        """Name those that pytest runs in; opens nothing, and calls directly."""
+        return cls(name)
+
+    @classmethod
+    def opened(
+        cls, name: str, net: str | os.PathLike[str], mnt: str | os.PathLike[str] | None = None
+    ) -> Namespaces:
+        """Open existing ones by path, such as /proc/1/ns/net.
+
+        Raises: Unreadable if a path is not that of such a namespace.
+        """
+        net_fd = _opened(name, net, syscalls.CLONE_NEWNET)
+        try:
+            return cls(name, net=net_fd, mnt=_opened(name, mnt, syscalls.CLONE_NEWNS) if mnt else None)
+        except BaseException:
+            os.close(net_fd)
+            raise
+
+    @property
+    def handles(self) -> tuple[Handle, ...]:
+        """List the descriptors to enter, in the order in which that works."""
+        if self._closed:
+            raise ValueError(f"{self.name} is closed")
+        kinds = (
+            (self.net, syscalls.CLONE_NEWNET),
+            (self.uts, syscalls.CLONE_NEWUTS),
+            (self.mnt, syscalls.CLONE_NEWNS),
+        )
+        return tuple((fd, kind) for fd, kind in kinds if fd is not None)
+
+    def call(self, fn: Callable[..., T], *args: Any) -> T:
+        """Call *fn* in a fresh thread inside; it shares everything else with us."""
+        handles = self.handles
+        return inside(handles, lambda: fn(*args)) if handles else fn(*args)
+
+    def socket(self, family: int, kind: int, proto: int = 0) -> socket.socket:
+        """Open a socket inside; it stays there, and can be used from any thread."""
+        return self.call(socket.socket, family, kind, proto)
+
+    def run(
+        self,
+        command: Command,
+        *,
+        check: bool = True,
+        input: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command inside and wait for it; a string goes to sh, a list does not. *env* adds to our environment.
+
+        Raises: CommandFailed for a non-zero status unless *check* is false; always for a program that is not there,
+                and for one that outlives *timeout_s* (which is killed).
+        """
+        with Files(input) as files:
+            streams = {"stdin": files.stdin, "stdout": files.stdout, "stderr": files.stderr}
+            process = self._spawned(command, env, streams)
+            in_time = ended(process, timeout_s)
+            stdout, stderr = files.texts()
+        if not in_time:
+            stderr = f"{stderr}\nkilled, for it did not end within {timeout_s:g} s"
+        if not in_time or (check and process.returncode):
+            raise CommandFailed(self.name, shown(command), process.returncode, stdout, stderr)
+        return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+    def popen(
+        self, command: Command, *, env: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[str]:
+        """Start a command inside, in a session of its own; what is made by us ends it when it closes.
+
+        Shape: *options* as of subprocess.Popen; text streams, and an empty stdin, unless they say otherwise.
+        """
+        child = self._spawned(command, env, {"stdin": subprocess.DEVNULL, **options})
+        if self._processes is not None:
+            self._processes.adopt(child)
+        return child
+
+    def end(self) -> None:
+        """Have the kernel end the processes inside, without waiting for it."""
+        if self._processes is not None:
+            self._processes.end()
+
+    def close(self) -> None:
+        """End the processes inside, if the namespaces were made by us, and let go of the descriptors."""
+        if self._closed:
+            return
+        if self._processes is not None:
+            self._processes.close()
+        for fd, _ in self.handles:
+            os.close(fd)
+        self._closed, self.net, self.mnt, self.uts = True, None, None, None
+
+    def _spawned(
+        self, command: Command, env: Mapping[str, str] | None, options: Mapping[str, Any]
+    ) -> subprocess.Popen[str]:
+        handles = self.handles
+        if self._processes is not None:
+            handles += (self._processes.handle(),)
+        defaults = {"text": True, "errors": "replace", "start_new_session": True, "env": environment(env)}
+
+        def spawn() -> subprocess.Popen[str]:
+            return subprocess.Popen(argv(command), **{**defaults, **options})
+
+        try:
+            return inside(handles, spawn) if handles else spawn()
+        except FileNotFoundError as error:
+            raise CommandFailed(
+                self.name, shown(command), 127, "", f"no such program: {error.filename}"
+            ) from error
+        except PermissionError as error:
+            raise CommandFailed(self.name, shown(command), 126, "", str(error)) from error
+
+
+def _opened(name: str, path: str | os.PathLike[str], kind: int) -> int:
+    """Open an existing namespace; a path that is something else is refused here, not at its first use."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unreadable(f"{name}: {os.fspath(path)}: {error.strerror}") from error
+    try:
+        if fcntl.ioctl(fd, NS_GET_NSTYPE) == kind:
+            return fd
+    except OSError:
+        pass
+    os.close(fd)
+    raise Unreadable(f"{name}: {os.fspath(path)} is no {syscalls.WORDS[kind]} namespace")

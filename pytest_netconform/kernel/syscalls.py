@@ -1,0 +1,70 @@
+"""The system calls that Python 3.11 has no words for."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+CLONE_FS = 0x0000_0200
+CLONE_NEWNS = 0x0002_0000
+CLONE_NEWUTS = 0x0400_0000
+CLONE_NEWPID = 0x2000_0000
+CLONE_NEWNET = 0x4000_0000
+FLAGS = {
+    CLONE_FS: "CLONE_FS",
+    CLONE_NEWNS: "CLONE_NEWNS",
+    CLONE_NEWUTS: "CLONE_NEWUTS",
+    CLONE_NEWPID: "CLONE_NEWPID",
+    CLONE_NEWNET: "CLONE_NEWNET",
+}
+WORDS = {CLONE_NEWNS: "mount", CLONE_NEWUTS: "UTS", CLONE_NEWPID: "PID", CLONE_NEWNET: "network"}
+
+MS_RDONLY = 0x1
+MS_NOSUID = 0x2
+MS_NODEV = 0x4
+MS_NOEXEC = 0x8
+MS_REMOUNT = 0x20
+MS_BIND = 0x1000
+MS_REC = 0x4000
+MS_PRIVATE = 0x4_0000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.unshare.argtypes = [ctypes.c_int]
+_libc.setns.argtypes = [ctypes.c_int, ctypes.c_int]
+_libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+
+
+def unshare(flags: int) -> None:
+    """Give the calling thread namespaces (or a working directory) of its own."""
+    _check(_libc.unshare(flags), f"unshare({_words(flags)})")
+
+
+def setns(fd: int, kind: int) -> None:
+    """Move the calling thread into the namespace that *fd* stands for, which must be of this kind."""
+    _check(_libc.setns(fd, kind), f"setns({_words(kind)})")
+
+
+def mount(source: str, target: str, fstype: str, flags: int = 0, options: str = "") -> None:
+    """Mount a file system in the mount namespace of the calling thread."""
+    words = (os.fsencode(source), os.fsencode(target), os.fsencode(fstype))
+    _check(_libc.mount(*words, flags, options.encode()), f"mount({fstype or source}, {target})")
+
+
+def bind(source: str, target: str, *, recursive: bool = False) -> None:
+    """Show the tree at *source* at *target* too."""
+    mount(source, target, "", MS_BIND | (MS_REC if recursive else 0))
+
+
+def make_read_only(target: str) -> None:
+    """Make one mount read-only, and none beneath it."""
+    mount("", target, "", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+
+def _check(result: int, call: str) -> None:
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{call}: {os.strerror(number)}")
+
+
+def _words(flags: int) -> str:
+    return "|".join(name for flag, name in FLAGS.items() if flags & flag)
