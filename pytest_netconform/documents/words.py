@@ -1,0 +1,52 @@
+"""The words of messages: what a value is, how it is shown, which known word was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+LONGEST_SHOWN = 60
+
+
+def described(value: Any) -> str:
+    """Say in YAML's words what a value is: `a mapping`, `a number`, `nothing`."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true/false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return type(value).__name__
+
+
+def shown(value: Any) -> str:
+    """Show a value in one short harmless line; of mappings and lists only what they are."""
+    if value is None or isinstance(value, dict | list | tuple):
+        return described(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and len(value) > LONGEST_SHOWN:
+        return repr(value[: LONGEST_SHOWN - 3] + "...")
+    return repr(value)
+
+
+def harmless(message: str) -> str:
+    """Write as backslash escapes what a terminal or a log could mistake: line ends, escapes."""
+    if message.isprintable():
+        return message
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in message)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Name the known word that was probably meant: ` (did you mean 'policy'?)`, or nothing."""
+    close = get_close_matches(word[:LONGEST_SHOWN], list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
