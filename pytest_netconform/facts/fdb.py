@@ -21,7 +21,7 @@ class Fdb(Fact):
 
     identity: ClassVar[tuple[str, ...]] = ("mac", "dev", "dst", "vlan", "vni")
 
-    mac: str | None = None
+    mac: str
     ifname: str | None = None
     dev: str | None = None
     dst: str | None = None
@@ -39,7 +39,7 @@ class Fdb(Fact):
     updated: int | None = None
 
     def label(self) -> str:
-        words = [self.mac or "any"]
+        words = [self.mac]
         for word, value in (("dev", self.dev), ("dst", self.dst), ("vlan", self.vlan), ("vni", self.vni)):
             words += [word, str(value)] if value is not None else []
         return " ".join(words)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pytest_netconform.facts.base import Fact
-from pytest_netconform.facts.rows import Reader, Row
+from pytest_netconform.facts.rows import Reader, Row, object_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,9 @@ def parse_links(text: str) -> tuple[Link, ...]:
 
 def flattened(row: Row) -> Row:
     """Put what stands under `linkinfo` and `stats64` where Link has it."""
-    linkinfo = row.get("linkinfo")
-    flat = {name: linkinfo.get(key) for key, name in LINKINFO.items()} if isinstance(linkinfo, dict) else {}
-    return row | flat | {"stats": row.get("stats64", row.get("stats"))}
+    linkinfo = object_at(row, "linkinfo", READER.source)
+    return (
+        row
+        | {name: linkinfo.get(key) for key, name in LINKINFO.items()}
+        | {"stats": row.get("stats64", row.get("stats"))}
+    )

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.base import Fact
-from pytest_netconform.facts.rows import Reader, Row, kind_of, name_of
+from pytest_netconform.facts.rows import Reader, Row, name_of, rows_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +15,9 @@ class Route(Fact):
     """One route of one table.
 
     Units: mtu and advmss in bytes; rtt, rttvar and rto_min in ms; expires in seconds.
-    Shape: *dst* is `default` or a prefix, a host's without its length; *src* is what ip calls from. *via* is a
-           gateway of the other family, {family, host}. *encap* has its kind under encap_type. Each of *nexthops*
-           has dev, weight, flags, and gateway or via.
+    Shape: *dst* is `default` or a prefix, a host's without its length; *src* is what ip calls from. *via* is
+           a gateway of the other family, {family, host}. *encap* has its kind under encap_type. Each of
+           *nexthops* has dev, weight, flags, and gateway or via.
     """
 
     identity: ClassVar[tuple[str, ...]] = (
@@ -99,14 +98,7 @@ def flattened(row: Row) -> Row:
     flat = row | {"dst": row["dst"].strip()} if isinstance(row.get("dst"), str) else row
     if "from" in row:
         flat = flat | {"src": row["from"]}
-    if "metrics" not in row:
-        return flat
-    metrics = row["metrics"]
-    if not isinstance(metrics, list) or not all(isinstance(part, dict) for part in metrics):
-        raise Unreadable(
-            f"{READER.source}: {name_of(row)}metrics: expected a list of objects, got {kind_of(metrics)}"
-        )
-    for part in metrics:
+    for part in rows_of(row.get("metrics", []), f"{READER.source}: {name_of(row)}metrics"):
         flat = part | flat
     return flat
 

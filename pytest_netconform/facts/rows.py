@@ -19,6 +19,14 @@ class ShapeError(Exception):
     """A value is of another shape than its field; says which was expected."""
 
 
+def object_at(row: Row, key: str, source: str) -> Row:
+    """Give the object under *key*, an empty one where there is none."""
+    value = row.get(key)
+    if not isinstance(value, dict | None):
+        raise Unreadable(f"{source}: {name_of(row)}{key}: expected an object, got {kind_of(value)}")
+    return value or {}
+
+
 def rows_of(table: Any, where: str) -> Iterator[Row]:
     """List the objects of a JSON list that are neither empty nor deleted."""
     if not isinstance(table, list):
@@ -112,7 +120,7 @@ class Reader(Generic[F]):
         self.required = {field.name for field in fields(fact) if field.default is MISSING}  # type: ignore[arg-type]
 
     def rows(self, text: str, hook: Hook | None = None) -> Iterator[Row]:
-        """Read the rows of *text* that are neither deleted nor empty, as iproute2 5.x prints what it filtered.
+        """Read the rows of *text* that are not deleted, nor empty (so iproute2 5.x prints what it filtered).
 
         Shape:  no output at all is a table without rows. *hook* is json's object_pairs_hook.
         Raises: Unreadable for what is not a JSON list of objects.

@@ -15,8 +15,9 @@ class Rule(Fact):
     """One rule that leads packets to a routing table, or elsewhere.
 
     Shape: *src* is `all` or a prefix, *dst* a prefix or None; a host's comes without its length. *inverted*
-           is ip's `not`. *action* is lookup, goto, nop, blackhole, unreachable or prohibit. A range of ports or
-           users reads `1000-1999`. *fwmark* and *fwmask* are hexadecimal text; without *fwmask* all bits count.
+           is ip's `not`. *action* is lookup, goto, nop, blackhole, unreachable or prohibit. A range of ports
+           or users reads `1000-1999`. *fwmark* and *fwmask* are hexadecimal text; without *fwmask* all bits
+           count.
     Source: ip-rule(8); iproute2 ip/iprule.c, print_rule.
     """
 
