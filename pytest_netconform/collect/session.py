@@ -1,0 +1,160 @@
+"""One run: its targets, its suites, and what of them applies; decided by the controller, so that xdist workers agree.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_netconform.collect.items import NetconformItem, collect_file, told, why_not
+from pytest_netconform.errors import DocumentError, NetconformError
+from pytest_netconform.questions import Target
+from pytest_netconform.suites.judging import Judge
+from pytest_netconform.suites.library import Library, builtin_suites
+from pytest_netconform.suites.loading import SUFFIX
+from pytest_netconform.suites.model import Suite
+from pytest_netconform.verdicts import Finding, Judgement, Verdict
+
+WORKERINPUT = "netconform"
+
+
+class Run:
+    """What `--netconform` sets up; registered as a plugin for the length of a run.
+
+    Shape: *named* are the suite files that the command line names one by one; *decided* holds, for each suite file and
+    target, whether it applies.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.here = "" if config.getoption("netconform_replay") else platform.node() or "localhost"
+        self.library = Library(rootdir=config.rootpath)
+        self.judges = [Judge(target, Needs(self.library)) for target in self._targets()]
+        self.decided: dict[tuple[str, str], Judgement] = {}
+        self.named: set[Path] = set()
+        self.silent: list[tuple[Suite, str]] = []
+        if (workerinput := getattr(config, "workerinput", None)) is not None:
+            self._take(workerinput[WORKERINPUT])
+        else:
+            self._decide()
+
+    def _targets(self) -> list[Target]:
+        replayed = self.config.getoption("netconform_replay")
+        if replayed:
+            from pytest_netconform.targets.recordings import open_recordings
+
+            return [*open_recordings([Path(path) for path in replayed], self.config.add_cleanup)]
+        from pytest_netconform.kernel.namespaces import Namespaces
+        from pytest_netconform.targets.live import LiveTarget
+
+        return [LiveTarget(self.here, Namespaces.here(self.here))]
+
+    def _decide(self) -> None:
+        """Settle which suites there are and whether they apply, before anything is collected."""
+        given = self.config.args_source is pytest.Config.ArgsSource.ARGS
+        files = suite_files(self.config.args, self.config.invocation_params.dir) if given else builtin_suites()
+        if given:
+            self.named = {path for path in files if str(path).endswith(SUFFIX) and self._names(path)}
+        applying = [path for path in files if self._applies_somewhere(path) or given]
+        if not given:
+            self.config.args[:] = [str(path) for path in applying]
+
+    def _names(self, path: Path) -> bool:
+        here = self.config.invocation_params.dir
+        return any((here / argument.partition("::")[0]).resolve() == path for argument in self.config.args)
+
+    def _applies_somewhere(self, path: Path) -> bool:
+        """Say whether a suite is worth collecting: it applies to some target, or cannot be read well enough to tell."""
+        try:
+            suite = self.library.load(path)
+        except DocumentError:
+            return True
+        found = [self.applies(suite, judge) for judge in self.judges]
+        if all(each.verdict is Verdict.FAIL for each in found):
+            self.silent.append((suite, why_not(found[0])))
+            return False
+        return True
+
+    def applies(self, suite: Suite, judge: Judge) -> Judgement:
+        """Say whether a suite applies to a target."""
+        key = (str(suite.path), judge.target.name)
+        if key not in self.decided:
+            self.decided[key] = judge.applies(suite)
+        return self.decided[key]
+
+    def given(self) -> dict[str, Any]:
+        """Put what was decided into plain values, for xdist's workers."""
+        decided = [
+            (file, target, str(each.verdict), [str(finding) for finding in each.telling])
+            for (file, target), each in self.decided.items()
+        ]
+        return {"decided": decided, "named": [str(path) for path in self.named], "args": list(self.config.args)}
+
+    def _take(self, given: dict[str, Any]) -> None:
+        for file, target, verdict, findings in given["decided"]:
+            found = tuple(Finding(Verdict(verdict), text) for text in findings)
+            self.decided[file, target] = Judgement(found)
+        self.named = {Path(path) for path in given["named"]}
+        self.config.args[:] = given["args"]
+
+    # What follows are pytest's hooks.
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput[WORKERINPUT] = self.given()
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.File | None:
+        return collect_file(file_path, parent, self)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+        report = yield
+        if isinstance(item, NetconformItem) and call.excinfo is not None:
+            if report.skipped:
+                report.longrepr = (str(item.path), item.line, f"Skipped: {call.excinfo.value}")
+            elif (shown := told(call.excinfo)) is not None:
+                report.longrepr = shown
+        return report
+
+    def pytest_report_header(self) -> list[str]:
+        targets = ", ".join(judge.target.name for judge in self.judges)
+        user = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}, without root: what may not be read is an error"
+        lines = [f"netconform: kernel {platform.release()}, {targets}, as {user}"]
+        if suites := sorted(self.library.suites):
+            applying = [name for name in suites if name not in {suite.name for suite, _ in self.silent}]
+            lines.append(f"suites: {', '.join(applying) or 'none'}")
+        lines += [f"  not {suite.name}: {reason}" for suite, reason in self.silent]
+        return lines
+
+
+class Needs(dict[str, Suite]):
+    """The suites that a `need` may name, loaded when one does."""
+
+    def __init__(self, library: Library) -> None:
+        super().__init__()
+        self.library = library
+
+    def __missing__(self, name: str) -> Suite:
+        found = self.library.get(name)
+        if found is None:
+            raise NetconformError(f"there is no suite {name!r}")
+        return found
+
+
+def suite_files(arguments: Iterable[str], here: Path) -> list[Path]:
+    """Find the suite files that a command line's arguments lead to."""
+    found: list[Path] = []
+    for argument in arguments:
+        path = (here / argument.partition("::")[0]).resolve()
+        if path.is_dir():
+            found += sorted(path.rglob(f"*{SUFFIX}"))
+        elif path.name.endswith(SUFFIX) and path.is_file():
+            found.append(path)
+    return found

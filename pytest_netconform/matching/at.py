@@ -1,0 +1,42 @@
+"""Where in a file a piece of it stands, so that every message has its position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_netconform.documents import Document, described, suggest
+
+
+__all__ = ["At", "described"]
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A cursor into a document, handed down with the value that stands there."""
+
+    document: Document
+    path: tuple[str | int, ...] = ()
+
+    def child(self, key: str | int) -> At:
+        return At(self.document, (*self.path, key))
+
+    def problem(self, message: str, *, key: bool = False) -> None:
+        """Report a problem at this place (at its key, where *key* is set)."""
+        self.document.report(self.path, message, key=key)
+
+    def unknown(self, what: str, word: str, known: Iterable[str]) -> None:
+        """Report, at the key, a word that is not among the known ones."""
+        self.problem(f"unknown {what} {word!r}{suggest(word, list(known))}", key=True)
+
+    def unknown_keys(self, spec: dict[str, Any], known: Iterable[str]) -> None:
+        """Report each key of a mapping that is not among the known ones."""
+        allowed = list(known)
+        for key in spec:
+            if key not in allowed:
+                self.child(key).unknown("key", key, allowed)
+
+    def __str__(self) -> str:
+        line, column = self.document.position(self.path)
+        return f"{self.document.name}:{line}:{column}"

@@ -1,0 +1,67 @@
+"""Verdicts in words: what was expected, what was seen, why it matters, how to mend it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from pytest_netconform.facts.base import Fact, field_names
+from pytest_netconform.suites.model import Check, Query, queries
+from pytest_netconform.verdicts import Finding, Judgement, Verdict
+
+MOST_LINES = 20
+
+
+def harmless(text: str) -> str:
+    """Show a text from outside so that it cannot move the cursor or fake a line."""
+    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
+
+
+def describe(check: Check, judgement: Judgement, target: str) -> str:
+    """Write a verdict that is not a pass; its first line can be clicked."""
+    lines = [f"{check.file}:{check.line} {check.id} on {target}"]
+    telling = judgement.telling
+    lines += [f"  {line}" for finding in telling[:MOST_LINES] for line in str(finding).splitlines()]
+    if len(telling) > MOST_LINES:
+        lines.append(f"  and {len(telling) - MOST_LINES} more")
+    if check.why:
+        lines.append(f"  why  {check.why}")
+    if check.fix and judgement.verdict is Verdict.FAIL:
+        lines += [f"  fix  {line}" for line in (*assignments(check, telling), check.fix)]
+    if see := commands_to_see(check, telling):
+        lines += [f"  see  {command}" for command in see[:3]]
+    return harmless("\n".join(lines))
+
+
+def assignments(check: Check, findings: Iterable[Finding]) -> list[str]:
+    """Give the variables that a fix uses, as the quoted fields of the first failing row: `link_ifname=eth0`."""
+    row = next((finding.row for finding in findings if finding.row is not None), None)
+    if row is None:
+        return []
+    kind = kind_of(check, row)
+    return [
+        f"{kind}_{name}={shlex.quote(str(value))}"
+        for name in field_names(type(row))
+        if f"${kind}_{name}" in check.fix and (value := getattr(row, name)) is not None
+    ]
+
+
+def kind_of(check: Check, row: Fact) -> str:
+    """Name the kind that a row is of."""
+    return next((query.body.kind.name for query in _all(check) if query.body.kind.row is type(row)), "row")
+
+
+def commands_to_see(check: Check, findings: Iterable[Finding]) -> list[str]:
+    """Give the commands that show the failing rows to a person."""
+    found: dict[str, None] = {}
+    for finding in findings:
+        if finding.row is None:
+            continue
+        see = next((query.body.kind.see for query in _all(check) if isinstance(finding.row, query.body.kind.row)), None)
+        if see is not None and (command := see(finding.row)):
+            found[command] = None
+    return list(found)
+
+
+def _all(check: Check) -> list[Query]:
+    return [*queries(check.condition), *(query for _, query in check.bindings)]

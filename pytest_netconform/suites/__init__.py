@@ -1,0 +1,1 @@
+"""Suites: declared invariants, read from YAML and judged from a target's answers."""

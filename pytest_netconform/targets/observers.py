@@ -1,0 +1,107 @@
+"""Who answers which question: from evidence, live or recorded, to facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_netconform.errors import Unreadable
+from pytest_netconform.facts.addrs import parse_addrs
+from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.chains import parse_iptables_save
+from pytest_netconform.facts.fdb import parse_fdb
+from pytest_netconform.facts.links import parse_links
+from pytest_netconform.facts.neighs import parse_neighs
+from pytest_netconform.facts.netconf import parse_netconf
+from pytest_netconform.facts.persisted import persisted
+from pytest_netconform.facts.routes import parse_routes
+from pytest_netconform.facts.rules import parse_rules
+from pytest_netconform.facts.sysctls import Sysctl, to_name, to_path
+from pytest_netconform.kernel.tables import SYSCTL_CONF, SYSCTL_DIRECTORIES
+from pytest_netconform.kernel.evidence import Evidence
+from pytest_netconform.questions import Answer, Question, Unknown
+
+Rows = tuple[Fact, ...]
+
+
+def parsed(evidence: Evidence, file: str, parse: Callable[..., Rows], *more: Any) -> Rows:
+    """Parse what the command behind *file* printed; names the file in what goes wrong."""
+    text = evidence.text(file)
+    if text is None:
+        return ()
+    try:
+        return parse(text, *more)
+    except Unreadable as error:
+        raise Unreadable(f"{file}:{error}") from None
+
+
+def links(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
+    return parsed(evidence, "ip-addr.json", parse_links)
+
+
+def addrs(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
+    return parsed(evidence, "ip-addr.json", parse_addrs)
+
+
+def routes(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
+    return (
+        *parsed(evidence, "ip-route4.json", parse_routes, "inet"),
+        *parsed(evidence, "ip-route6.json", parse_routes, "inet6"),
+    )
+
+
+def rules(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
+    return (
+        *parsed(evidence, "ip-rule4.json", parse_rules, "inet"),
+        *parsed(evidence, "ip-rule6.json", parse_rules, "inet6"),
+    )
+
+
+def neighs(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
+    return parsed(evidence, "ip-neigh.json", parse_neighs)
+
+
+def fdb(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
+    return parsed(evidence, "bridge-fdb.json", parse_fdb)
+
+
+def netconf(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
+    return parse_netconf({**evidence.sysctls("net/ipv4/conf/*/*"), **evidence.sysctls("net/ipv6/conf/*/*")})
+
+
+def chains(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
+    return tuple(
+        chain
+        for family, prefix in (("ip", "iptables"), ("ip6", "ip6tables"))
+        for backend in ("nft", "legacy")
+        for chain in parsed(evidence, f"{prefix}-{backend}-save.txt", parse_iptables_save, family, backend)
+    )
+
+
+def sysctls(evidence: Evidence, of: str) -> Rows:
+    return tuple(Sysctl(to_name(path), value) for path, value in evidence.sysctls(to_path(of)).items())
+
+
+def files(evidence: Evidence, of: str) -> Rows:
+    return evidence.files(of)
+
+
+def persisted_sysctl(evidence: Evidence, of: str) -> Rows:
+    found = [file for directory in SYSCTL_DIRECTORIES for file in evidence.files(f"{directory}/*.conf")]
+    return persisted(of, (*found, *evidence.files(SYSCTL_CONF)))
+
+
+OBSERVERS: Mapping[str, Callable[[Evidence, Any], Rows]] = {
+    "link": links, "addr": addrs, "route": routes, "rule": rules, "neigh": neighs, "fdb": fdb, "netconf": netconf,
+    "chain": chains, "sysctl": sysctls, "file": files, "persisted": persisted_sysctl,
+}  # fmt: skip
+
+
+def answer(evidence: Evidence, question: Question) -> Answer:
+    """Answer a question from evidence; what could not be read becomes Unknown, with the reason."""
+    try:
+        return OBSERVERS[question.table](evidence, question.of)
+    except Unreadable as error:
+        return Unknown(str(error))
+    except KeyError:
+        return Unknown(f"this target cannot answer questions of {question.table!r}")
