@@ -50,6 +50,8 @@ Said = tuple[int, str]
 def beginning(wrong: Wrong) -> Said:
     if wrong.char == "\t":
         return wrong.index, "a tab cannot indent: use spaces"
+    if not wrong.char:
+        return wrong.index, "the file ends inside a bracket"
     return wrong.index, f"text cannot begin with {wrong.char!r}: put it in quotes"
 
 
