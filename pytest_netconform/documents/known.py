@@ -16,7 +16,8 @@ def known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
     kinds: list[Any] = [model]
     for step in path:
         kinds = [inner for kind in kinds for inner in inside(kind, step)]
-    return [key for kind in kinds for member in members(kind) if is_model(member) for key in fields(member)]
+    models = [member for kind in kinds for member in members(kind) if is_model(member)]
+    return list(dict.fromkeys(key for model in models for key in fields(model)))
 
 
 def members(kind: Any) -> Iterator[Any]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
 
 from pytest_netconform.documents.building import Builder
 from pytest_netconform.documents.document import Document, Mark, ReadError, broken
-from pytest_netconform.documents.files import START, decode, limited, read
-from pytest_netconform.documents.syntax import explained
+from pytest_netconform.documents.files import START, decode, limited, read, spot_of
+from pytest_netconform.documents.syntax import NO_DIRECTIVE, explained
 from pytest_netconform.documents.words import harmless
 from pytest_netconform.errors import DocumentError, Problem
 
 MOST_PROBLEMS = 100
+TAG_DIRECTIVE = re.compile("^%TAG", re.MULTILINE)
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -38,6 +40,8 @@ def parse(data: bytes, name: str) -> Document:
     text = ""
     try:
         text = decode(limited(data))
+        if found := TAG_DIRECTIVE.search(text):  # thousands of them would take libyaml minutes
+            raise ReadError(spot_of(text, found.start()), NO_DIRECTIVE)
         node = Builder(problems.note).build(yaml.parse(text, Loader=Loader))
     except ReadError as error:
         raise problems.stopped(error.mark, error.message) from None

@@ -10,6 +10,7 @@ from yaml import MarkedYAMLError
 
 from pytest_netconform.documents.files import LINE_END, START, Spot, spot_of
 
+NO_DIRECTIVE = "'%' begins a directive, and only '%YAML 1.2' is known"
 NO_CHARACTER = r"not the code of a character: \x, \u and \U take 2, 4 and 8 hexadecimal digits"
 ENDED_KEY = re.compile(r"[^\s:]\s*:\s")
 
@@ -132,7 +133,7 @@ RULES: tuple[tuple[str, Callable[[Wrong], Said]], ...] = (
     ("block mapping", in_mapping),
     ("block (collection|sequence)", in_list),
     ("flow (mapping|sequence)", in_brackets),
-    ("directive|incompatible", always("'%' begins a directive, and only '%YAML 1.2' is known")),
+    ("directive|incompatible", always(NO_DIRECTIVE)),
 )
 
 

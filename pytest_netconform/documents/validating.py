@@ -31,11 +31,14 @@ FORMS = {
     "less_than": "a number below {lt}",
     "less_than_equal": "a number of at most {le}",
     "finite_number": "a finite number",
-    "string_too_short": "at least {min_length} characters",
-    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "{min_length} or more characters",
+    "string_too_long": "{max_length} or fewer characters",
     "string_pattern_mismatch": "text that matches {pattern}",
-    "too_short": "at least {min_length} entries",
-    "too_long": "at most {max_length} entries",
+}
+CHOICES = ("literal_error", "enum", "union_tag_invalid")
+LENGTHS = {
+    "too_short": "{min_length} or more entries, got {actual_length}",
+    "too_long": "{max_length} or fewer entries, got {actual_length}",
 }
 
 
@@ -88,10 +91,9 @@ def misfit(path: KeyPath, error: ErrorDetails, model: type[BaseModel]) -> Misfit
     """Say in this project's words what one of pydantic's errors says."""
     kind, context, last = error["type"], error.get("ctx", {}), error["loc"][-1:]
     if kind == "missing":
+        entry = isinstance(last[0], int)
         return Misfit(
-            path,
-            f"missing entry {last[0]}" if isinstance(last[0], int) else f"missing key {shown(last[0])}",
-            True,
+            path, f"entry {last[0] + 1} is missing" if entry else f"missing key {shown(last[0])}", True
         )
     if kind == "union_tag_not_found":
         return Misfit(path, f"missing key {context['discriminator']}", True)
@@ -99,18 +101,26 @@ def misfit(path: KeyPath, error: ErrorDetails, model: type[BaseModel]) -> Misfit
         return Misfit(path, unknown_key(str(path[-1]), known_keys(model, path[:-1])), True)
     if kind in ("value_error", "assertion_error"):
         return Misfit(path, str(context["error"]))
-    if kind == "union_tag_invalid":
-        choices = listed(context["expected_tags"])
-        return Misfit((*path, context["discriminator"].strip("'")), forms=(one_of(choices),), choices=choices)
-    if kind in ("literal_error", "enum"):
-        choices = listed(context["expected"])
-        return Misfit(path, forms=(one_of(choices),), choices=choices)
+    if kind in CHOICES:
+        return chosen(path, context)
+    if kind in LENGTHS:
+        return Misfit(path, labelled(path, f"expected {LENGTHS[kind].format(**context)}"))
     if kind not in FORMS:
         return Misfit(path, labelled(path, error["msg"].replace("Input should be", "expected")))
     form = FORMS[kind].format(**context)
     if last == ("[key]",):
         return Misfit(path, f"key {shown(path[-1])}: expected {form}", True)
     return Misfit(path, forms=(form,))
+
+
+def chosen(path: KeyPath, context: dict[str, Any]) -> Misfit:
+    """Say which words may stand there: pydantic lists them as `'a', 'b' or 3`."""
+    if "discriminator" in context:
+        path = (*path, context["discriminator"].strip("'"))
+    listed = re.split(", | or ", context["expected_tags" if "discriminator" in context else "expected"])
+    choices = tuple(choice.strip("'") for choice in listed)
+    form = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    return Misfit(path, forms=(form,), choices=choices)
 
 
 def merged(misfits: list[Misfit], value: Any) -> list[Misfit]:
@@ -158,12 +168,3 @@ def unknown_key(key: str, known: list[str]) -> str:
     if not hint and 0 < len(known) <= MOST_LISTED:
         hint = f" (known: {', '.join(known)})"
     return f"unknown key {shown(key)}{hint}"
-
-
-def listed(expected: str) -> tuple[str, ...]:
-    """Take pydantic's list apart: `'a', 'b' or 3`."""
-    return tuple(choice.strip("'") for choice in re.split(", | or ", expected))
-
-
-def one_of(choices: tuple[str, ...]) -> str:
-    return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"

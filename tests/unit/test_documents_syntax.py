@@ -68,6 +68,7 @@ CASES = {
     "a: [1, 2\nb: 3\n": "2:2: expected ',' or ']' here, since '[' in line 1, column 4",
     "a: 'it's'": "1:8: the value has ended before this: put the whole value in quotes",
     "%YAML 3.0\n---\na": "1:1: '%' begins a directive, and only '%YAML 1.2' is known",
+    "%TAG ! x\n--- a": "1:1: '%' begins a directive, and only '%YAML 1.2' is known",
     "%%": "1:2: '%' begins a directive, and only '%YAML 1.2' is known",
     "a: 1\n...\nb": "3:1: the document has ended above: is this line indented less than the first?",
     "a: - b": "1:4: a list cannot begin behind its key: put each '- ' on a line of its own",
