@@ -91,10 +91,9 @@ def misfit(path: KeyPath, error: ErrorDetails, model: type[BaseModel]) -> Misfit
     """Say in this project's words what one of pydantic's errors says."""
     kind, context, last = error["type"], error.get("ctx", {}), error["loc"][-1:]
     if kind == "missing":
-        entry = isinstance(last[0], int)
-        return Misfit(
-            path, f"entry {last[0] + 1} is missing" if entry else f"missing key {shown(last[0])}", True
-        )
+        entry = last[0]
+        what = f"entry {entry + 1} is missing" if isinstance(entry, int) else f"missing key {shown(entry)}"
+        return Misfit(path, what, True)
     if kind == "union_tag_not_found":
         return Misfit(path, f"missing key {context['discriminator']}", True)
     if kind == "extra_forbidden":
