@@ -69,14 +69,15 @@ def forwarding_off(seen: Observation) -> Cause | None:
     )
 
 
-RULES: tuple[Rule, ...] = (forwarding_off,)
+RULES: Mapping[str, Rule] = {"forwarding-off": forwarding_off}
+"""The rules by the id of the cause that each finds, in the order in which they are asked."""
 
 
 def find_cause(evidence: Evidence) -> Cause:
     """Give the cause that the first fitting rule finds, in the order of the way; without one, `unknown` with all the evidence."""
     if evidence.answered:
         return Cause("not-reproduced", "", "the second try was answered", ())
-    for rule in RULES:
+    for rule in RULES.values():
         for seen in evidence.observations:
             if cause := rule(seen):
                 return cause
