@@ -28,13 +28,15 @@ STRENGTH = (Verdict.ERROR, Verdict.FAIL, Verdict.PASS, Verdict.SKIP)
 class Finding:
     """One line of a verdict: what was judged, and what was seen of it.
 
-    Shape: *row* is the fact it is about, if there is one; *place* the namespace, if it is not the target's own.
+    Shape: *row* is the fact it is about, if there is one; *place* the namespace, if it is not the target's own; *blocked*
+    marks a skip that a failed need is the reason of.
     """
 
     verdict: Verdict
     text: str
     row: Fact | None = None
     place: str = ""
+    blocked: bool = False
 
     def __str__(self) -> str:
         return f"{self.place}: {self.text}" if self.place else self.text
@@ -60,6 +62,11 @@ class Judgement:
         """List the findings that made the verdict."""
         return self.of(self.verdict)
 
+    @property
+    def blocked(self) -> bool:
+        """Say whether a failed need kept this from being judged."""
+        return any(finding.blocked for finding in self.findings)
+
     @classmethod
     def join(cls, parts: Iterable[Judgement]) -> Judgement:
         return cls(tuple(finding for part in parts for finding in part.findings))
@@ -84,3 +91,7 @@ def erred(text: str) -> Judgement:
 
 def skipped(text: str) -> Judgement:
     return judged(Verdict.SKIP, text)
+
+
+def blocked(text: str) -> Judgement:
+    return Judgement((Finding(Verdict.SKIP, text, blocked=True),))

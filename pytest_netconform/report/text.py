@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from pytest_netconform.facts.base import Fact, field_names
-from pytest_netconform.suites.model import Check, Query, queries
+from pytest_netconform.suites.fixes import all_queries, variables
+from pytest_netconform.suites.model import Check
 from pytest_netconform.verdicts import Finding, Judgement, Verdict
 
 MOST_LINES = 20
@@ -36,19 +36,7 @@ def describe(check: Check, judgement: Judgement, target: str) -> str:
 def assignments(check: Check, findings: Iterable[Finding]) -> list[str]:
     """Give the variables that a fix uses, as the quoted fields of the first failing row: `link_ifname=eth0`."""
     row = next((finding.row for finding in findings if finding.row is not None), None)
-    if row is None:
-        return []
-    kind = kind_of(check, row)
-    return [
-        f"{kind}_{name}={shlex.quote(str(value))}"
-        for name in field_names(type(row))
-        if f"${kind}_{name}" in check.fix and (value := getattr(row, name)) is not None
-    ]
-
-
-def kind_of(check: Check, row: Fact) -> str:
-    """Name the kind that a row is of."""
-    return next((query.body.kind.name for query in _all(check) if query.body.kind.row is type(row)), "row")
+    return [f"{name}={shlex.quote(value)}" for name, value in variables(check, row).items()] if row is not None else []
 
 
 def commands_to_see(check: Check, findings: Iterable[Finding]) -> list[str]:
@@ -57,11 +45,8 @@ def commands_to_see(check: Check, findings: Iterable[Finding]) -> list[str]:
     for finding in findings:
         if finding.row is None:
             continue
-        see = next((query.body.kind.see for query in _all(check) if isinstance(finding.row, query.body.kind.row)), None)
+        see = next((query.body.kind.see for query in all_queries(check) if isinstance(finding.row, query.body.kind.row)), None)
         if see is not None and (command := see(finding.row)):
             found[command] = None
     return list(found)
 
-
-def _all(check: Check) -> list[Query]:
-    return [*queries(check.condition), *(query for _, query in check.bindings)]
