@@ -24,7 +24,7 @@ def shown(command: Command) -> str:
 
 
 def environment(extra: Mapping[str, str] | None) -> dict[str, str]:
-    """Add *extra* to our own environment, and to its PATH where network tools live: many users' PATH lacks them."""
+    """Add *extra* to our own environment, and to its PATH where network tools live, which many lack."""
     env = {**os.environ, **(extra or {})}
     path = env.get("PATH", os.defpath).split(os.pathsep)
     return {**env, "PATH": os.pathsep.join([*path, *(name for name in SBIN if name not in path)])}
@@ -33,7 +33,7 @@ def environment(extra: Mapping[str, str] | None) -> dict[str, str]:
 class Files:
     """The standard streams of a command as files in memory.
 
-    Unlike pipes they cannot fill up, and a daemon that the command leaves behind cannot keep us waiting for their end.
+    Unlike pipes they cannot fill up, nor does a daemon that the command leaves behind keep us waiting.
     """
 
     def __init__(self, text: str | None) -> None:

@@ -25,7 +25,12 @@ DEFAULTS = {
     **dict.fromkeys(("arp_ignore", "arp_announce", "arp_filter", "arp_notify", "arp_accept"), "0"),
     **dict.fromkeys(("promote_secondaries", "src_valid_mark", "disable_policy", "disable_xfrm"), "0"),
 }
-"""What Linux starts with. A new namespace does not: it inherits these from the host's, where Docker or systemd set them."""
+"""What Linux starts with. A new namespace inherits these from the host's, where Docker or systemd set them."""
+
+ZEROED = tuple(
+    f"/proc/sys/net/{key}"
+    for key in ("ipv6/conf/default/accept_dad", "ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit")
+)
 
 
 def make_netns(names: Iterable[str]) -> list[Namespaces]:
@@ -90,9 +95,10 @@ def _start() -> None:
 
 @cache
 def inherited() -> tuple[tuple[str, str], ...]:
-    """List what a fresh network namespace, such as the calling thread's, must be told once to have Linux' defaults.
+    """List what a fresh network namespace, such as the calling thread's, must be told to have Linux' defaults.
 
-    Duplicate address detection is off everywhere: it would keep an address from use for a second or two.
+    Two defaults differ on purpose: no duplicate address detection, which would keep an address from use for
+    a second or two, and no limit on ICMP errors, which would make the seventh in a row look like a loss.
     """
     found = []
     for scope in ("all", "default"):
@@ -100,8 +106,7 @@ def inherited() -> tuple[tuple[str, str], ...]:
             path = f"{CONF}/{scope}/{key}"
             if os.path.exists(path) and _read(path) != value:  # noqa: PTH110
                 found.append((path, value))
-    dad = "/proc/sys/net/ipv6/conf/default/accept_dad"
-    return (*found, (dad, "0")) if os.path.exists(dad) else tuple(found)  # noqa: PTH110
+    return (*found, *((path, "0") for path in ZEROED if os.path.exists(path)))  # noqa: PTH110
 
 
 def _read(path: str) -> str:

@@ -1,4 +1,4 @@
-"""What makes a mount namespace a machine: an /etc, /run, /var/lib and /sys of its own over the host's programs.
+"""What makes a mount namespace a machine: its own /etc, /run, /var/lib and /sys over the host's programs.
 
 Everything a node writes there goes to one tmpfs, which no path of the host leads to.
 """
@@ -15,7 +15,7 @@ from pytest_netconform.kernel import syscalls
 from pytest_netconform.kernel.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID
 
 OWN = ("/var/lib", "/var/log", "/run")
-"""Directories that start empty. /run comes last, for the tmpfs itself is mounted there while a node is built."""
+"""Directories that start empty. /run comes last, for their tmpfs is mounted there while a node is built."""
 HIDDEN = ("/usr/lib/sysctl.d", "/usr/local/lib/sysctl.d", "/lib/sysctl.d")
 """Directories of the distribution's own settings, which are the host's, not the node's."""
 EMPTY_ETC = ("sysctl.d", "modules-load.d", "modprobe.d", "iptables", "nftables.d")
@@ -32,7 +32,7 @@ ABSENT_ETC = (
     *("cni", "kubernetes", "calico", "flannel", "kube-flannel", "cilium", "weave", "multus", "origin"),
     *("docker", "containers", "containerd", "crio", "rancher", "k0s", "k3s", "microk8s"),
 )
-"""What marks a host as some system, or configures its network: a suite's `when` must not find the host's in a node."""
+"""What marks a host as some system, or configures its network: a node must not look like its host."""
 
 
 def furnish(hostname: str) -> None:
@@ -75,7 +75,7 @@ def _overlay_etc(hostname: str) -> None:
 
 
 def _fill_etc(upper: Path, hostname: str) -> None:
-    """Say in the overlay's own terms what is absent (a 0:0 device), empty (an opaque directory) and the node's own."""
+    """Say in overlayfs' own terms what is absent (a 0:0 device) and what starts empty (an opaque directory)."""
     (upper / "systemd").mkdir(mode=0o755)
     for name in ABSENT_ETC:
         os.mknod(upper / name, stat.S_IFCHR)

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_netconform.errors import CommandFailed, Unreadable
@@ -36,7 +37,7 @@ class Namespaces:
     ) -> None:
         self.name, self.net, self.mnt, self.uts = name, net, mnt, uts
         self._closed = False
-        self.inode = os.stat("/proc/self/ns/net" if net is None else net).st_ino
+        self.inode = _inode(net)
         self._processes = Processes(name, self.handles, own_proc=mnt is not None) if mortal else None
 
     @classmethod
@@ -89,10 +90,11 @@ class Namespaces:
         env: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside and wait for it; a string goes to sh, a list does not. *env* adds to our environment.
+        """Run a command inside and wait for it; a string goes to sh, a list does not.
 
-        Raises: CommandFailed for a non-zero status unless *check* is false; always for a program that is not there,
-                and for one that outlives *timeout_s* (which is killed).
+        Shape:  *env* adds to our environment.
+        Raises: CommandFailed for a non-zero status unless *check* is false; always for a program that is not
+                there, and for one that outlives *timeout_s*, which is killed.
         """
         with Files(input) as files:
             streams = {"stdin": files.stdin, "stdout": files.stdout, "stderr": files.stderr}
@@ -151,6 +153,10 @@ class Namespaces:
             ) from error
         except PermissionError as error:
             raise CommandFailed(self.name, shown(command), 126, "", str(error)) from error
+
+
+def _inode(net: int | None) -> int:
+    return (os.fstat(net) if net is not None else Path("/proc/self/ns/net").stat()).st_ino
 
 
 def _opened(name: str, path: str | os.PathLike[str], kind: int) -> int:

@@ -21,8 +21,8 @@ OWN_PROC = "mount -t proc -o nosuid,nodev,noexec proc /proc || exit; "
 class Processes:
     """A PID namespace, made at the first process.
 
-    Its init reads a pipe whose other end only we hold. When that closes, init ends and the kernel ends all the others:
-    also those that shed a parent-death signal, or a session.
+    Its init reads a pipe whose other end only we hold. When that closes, init ends, and the kernel ends all the
+    others: also those in sessions of their own, and those that shed a parent-death signal.
     """
 
     def __init__(self, name: str, handles: Sequence[Handle] = (), *, own_proc: bool = False) -> None:
@@ -71,7 +71,7 @@ class Processes:
             self._fd = None
 
     def forget(self) -> None:
-        """In a forked child: let go of the lifeline, which would keep the namespace alive after our parent's death."""
+        """In a forked child: let go of the lifeline, which must not outlive our parent."""
         self.end()
         self._init = None
 

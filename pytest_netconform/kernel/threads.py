@@ -56,7 +56,7 @@ def in_a_thread(fn: Callable[[], T]) -> T:
 
 
 def enter(handles: Sequence[Handle]) -> None:
-    """Move the calling thread into namespaces, for good; its working directory becomes / in a mount namespace."""
+    """Move the calling thread into namespaces, for good; in a mount namespace its directory becomes /."""
     for fd, kind in handles:
         if kind == syscalls.CLONE_NEWNS:
             syscalls.unshare(syscalls.CLONE_FS)

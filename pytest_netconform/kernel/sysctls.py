@@ -1,0 +1,75 @@
+"""The sysctls of one network namespace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_netconform.errors import BuildError
+from pytest_netconform.kernel.namespaces import Namespaces
+
+ROOT = Path("/proc/sys")
+PER_DEVICE = ("conf", "neigh")
+
+
+def path_of(name: str) -> str:
+    """Give the path under /proc/sys of a sysctl.
+
+    `net.ipv4.conf.eth0.5.forwarding` is net/ipv4/conf/eth0.5/forwarding, since conf has one level of devices.
+    The first separator says which form it is, as for sysctl(8): after a slash, dots are dots.
+    """
+    parts = name.split("/") if "/" in name.partition(".")[0] else name.replace("/", "\0").split(".")
+    if parts[0] == "net" and len(parts) > 5 and parts[2] in PER_DEVICE:
+        parts = [*parts[:3], ".".join(parts[3:-1]), parts[-1]]
+    path = "/".join(part.replace("\0", ".") for part in parts)
+    if not all(parts) or ".." in parts:
+        raise BuildError(f"{name!r} is not the name of a sysctl")
+    return path
+
+
+class Sysctls:
+    """Sysctls by name, in either form: `net.ipv4.ip_forward`, `net/ipv4/conf/eth0.5/forwarding`.
+
+    A value that is a number reads as one.
+    """
+
+    def __init__(self, namespaces: Namespaces) -> None:
+        self._namespaces = namespaces
+
+    def __getitem__(self, name: str) -> int | str:
+        """Read a value.
+
+        Raises: KeyError for one that this kernel does not have.
+        """
+        try:
+            text = self._namespaces.call((ROOT / path_of(name)).read_text).strip()
+        except (FileNotFoundError, NotADirectoryError):
+            raise KeyError(f"{self._namespaces.name} has no sysctl {name}") from None
+        return int(text) if text.lstrip("-").isdecimal() else text
+
+    def __setitem__(self, name: str, value: int | str) -> None:
+        """Write a value, of the namespace's own: all but net belongs to the host.
+
+        Raises: BuildError with the kernel's refusal.
+        """
+        path, where = path_of(name), self._namespaces.name
+        if not path.startswith("net/"):
+            raise BuildError(f"{where}: {name} belongs to the host; a namespace has only net of its own")
+        try:
+            self._namespaces.call(self._write, ROOT / path, f"{value}\n")
+        except OSError as error:
+            raise BuildError(f"{where}: sysctl {name}={value}: {error.strerror}") from error
+
+    @staticmethod
+    def _write(path: Path, text: str) -> None:
+        with path.open("r+") as file:
+            file.write(text)
+
+    def __contains__(self, name: str) -> bool:
+        return self._namespaces.call((ROOT / path_of(name)).exists)
+
+    def get(self, name: str, default: int | str | None = None) -> int | str | None:
+        """Read a value, or give *default* where this kernel does not have it."""
+        try:
+            return self[name]
+        except KeyError:
+            return default

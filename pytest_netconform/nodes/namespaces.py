@@ -1,0 +1,180 @@
+"""Namespaces and nodes as a test holds them: run in them, read their facts, probe from them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pytest_netconform.errors import BuildError, ProbeError
+from pytest_netconform.facts.addrs import Addr, parse_addrs
+from pytest_netconform.facts.fdb import Fdb, parse_fdb
+from pytest_netconform.facts.links import Link, parse_links
+from pytest_netconform.facts.neighs import Neigh, parse_neighs
+from pytest_netconform.facts.routes import Route, parse_routes
+from pytest_netconform.facts.rules import Rule, parse_rules
+from pytest_netconform.kernel.evidence import LiveEvidence
+from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.rtnetlink import Interface, Rtnetlink
+from pytest_netconform.kernel.sysctls import Sysctls
+from pytest_netconform.probes.ping import Ping, ping
+
+T = TypeVar("T")
+
+
+class Links:
+    """The network devices of one namespace, in the order of their ifindex, and by name."""
+
+    def __init__(self, where: str, links: tuple[Link, ...]) -> None:
+        self._where, self._links = where, links
+
+    def __iter__(self) -> Iterator[Link]:
+        return iter(self._links)
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def __contains__(self, ifname: object) -> bool:
+        return any(link.ifname == ifname for link in self._links)
+
+    def __getitem__(self, ifname: str) -> Link:
+        for link in self._links:
+            if link.ifname == ifname:
+                return link
+        raise KeyError(
+            f"{self._where} has no link {ifname!r}, but {', '.join(link.ifname for link in self._links)}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<links of {self._where}: {', '.join(link.ifname for link in self._links)}>"
+
+
+class Netns:
+    """A network namespace of a net; commands in it see the host's files."""
+
+    def __init__(self, namespaces: Namespaces) -> None:
+        self.namespaces = namespaces
+        self.name = namespaces.name
+        self.run = namespaces.run
+        self.popen = namespaces.popen
+        self.sysctl = Sysctls(namespaces)
+        self._evidence = LiveEvidence(namespaces)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__.lower()} {self.name}>"
+
+    def call(self, fn: Callable[..., T], *args: Any) -> T:
+        """Call *fn* in a fresh thread inside; it shares everything else with us."""
+        return self.namespaces.call(fn, *args)
+
+    @cached_property
+    def rtnetlink(self) -> Rtnetlink:
+        """Route netlink of this namespace; a test that only builds needs no other tool."""
+        return Rtnetlink(self.namespaces)
+
+    @property
+    def links(self) -> Links:
+        return Links(self.name, parse_links(self._text("ip-addr.json")))
+
+    @property
+    def addrs(self) -> tuple[Addr, ...]:
+        return parse_addrs(self._text("ip-addr.json"))
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Read the routes of all tables, IPv4 first."""
+        return parse_routes(self._text("ip-route4.json"), "inet") + parse_routes(
+            self._text("ip-route6.json"), "inet6"
+        )
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Read the routing rules, IPv4 first."""
+        return parse_rules(self._text("ip-rule4.json"), "inet") + parse_rules(
+            self._text("ip-rule6.json"), "inet6"
+        )
+
+    @property
+    def neighs(self) -> tuple[Neigh, ...]:
+        return parse_neighs(self._text("ip-neigh.json"))
+
+    @property
+    def fdb(self) -> tuple[Fdb, ...]:
+        return parse_fdb(self._text("bridge-fdb.json"))
+
+    def address(self, towards: Netns | None = None) -> str:
+        """Choose the address for *towards* to reach us at: one on a common subnet, else our first global one.
+
+        Raises: ProbeError if there is none.
+        """
+        ours = self._global_addresses()
+        theirs = towards._global_addresses() if towards else ()
+        common = (
+            our.ip for our in ours for their in theirs if our.ip in their.network and their.ip in our.network
+        )
+        for ip in (*common, *(our.ip for our in ours)):
+            return str(ip)
+        raise ProbeError(f"{self.name} has no address to be reached at")
+
+    def ping(
+        self,
+        dst: str | Netns,
+        *,
+        size: int | None = None,
+        df: bool = False,
+        ttl: int | None = None,
+        source: str | None = None,
+        mark: int | None = None,
+        timeout_s: float = 1.0,
+    ) -> Ping:
+        """Send one ICMP echo request to *dst* and say what became of it.
+
+        Units:  size is the length of the IP packet in bytes, headers included.
+        Raises: ProbeError for what has nothing to do with the path (no descriptor left, no such device).
+                Lost is an answer, and so is our own kernel refusing to send.
+        Source: ping(8); ip(7), IP_MTU_DISCOVER.
+        """
+        address = dst.address(towards=self) if isinstance(dst, Netns) else dst
+        return ping(
+            self.namespaces, address, size=size, df=df, ttl=ttl, source=source, mark=mark, timeout_s=timeout_s
+        )
+
+    def close(self) -> None:
+        """Let go of the namespace; the kernel destroys it with all that is in it."""
+        if "rtnetlink" in self.__dict__:
+            self.rtnetlink.close()
+        self.namespaces.close()
+
+    def _global_addresses(self) -> list[Interface]:
+        found = (address for _, address in self.rtnetlink.addresses())
+        return [address for address in found if not address.is_loopback and not address.is_link_local]
+
+    def _text(self, file: str) -> str:
+        return self._evidence.text(file) or ""
+
+
+class Node(Netns):
+    """A namespace that stands for a machine, with its own /etc, /run, /var/lib, /var/log, hostname, processes."""
+
+    def read(self, path: str) -> str:
+        """Read a file of the node."""
+        return self.call(Path(path).read_text)
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the node, with the directories above it.
+
+        Raises: BuildError for a path that is the host's.
+        """
+        self.call(self._write, Path(path), text)
+
+    def _write(self, path: Path, text: str) -> None:
+        own = {os.stat(place).st_dev for place in ("/etc", "/run")}  # noqa: PTH116
+        above = next(parent for parent in path.resolve().parents if parent.exists())
+        if above.stat().st_dev not in own:
+            raise BuildError(
+                f"{self.name}: {path} is the host's; a node has its own /etc, /run, /var/lib and /var/log"
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
