@@ -1,3 +1,1 @@
-"""For all tests: pytester, which runs pytest inside a test."""
-
-pytest_plugins = ["pytester"]
+"""Top of the tests; empty on purpose: it is read too when a built-in suite is collected from a checkout."""
