@@ -1,4 +1,4 @@
-"""The public fixtures: thin wrappers over one private fixture, so that a user's own `node` replaces only ours.
+"""The public fixtures: thin wrappers over a private one, so that a user's own `node` replaces only ours.
 
 Imports stand in the bodies: a plugin that is installed but not used must cost nothing.
 """
@@ -31,13 +31,13 @@ def netns(_netconform_net: Net) -> Callable[[str], Netns]:
 
 @pytest.fixture
 def node(_netconform_net: Net) -> Callable[[str], Node]:
-    """Make nodes: `node("node1")`. Scope: function. Needs root. Teardown ends their processes and destroys them."""
+    """Make nodes: `node("node1")`. Scope: function. Needs root. Teardown ends and destroys them."""
     return _netconform_net.node
 
 
 @pytest.fixture
 def veth(_netconform_net: Net) -> Callable[..., tuple[Device, Device]]:
-    """Join namespaces: `veth(a, b, subnet="192.0.2.0/30")`. Scope: function. Needs root. Teardown destroys pairs."""
+    """Join namespaces: `veth(a, b, subnet="192.0.2.0/30")`. Scope: function. Needs root. Teardown unjoins."""
     return _netconform_net.veth
 
 

@@ -25,12 +25,16 @@ DEFAULTS = {
     **dict.fromkeys(("arp_ignore", "arp_announce", "arp_filter", "arp_notify", "arp_accept"), "0"),
     **dict.fromkeys(("promote_secondaries", "src_valid_mark", "disable_policy", "disable_xfrm"), "0"),
 }
-"""What Linux starts with. A new namespace inherits these from the host's, where Docker or systemd set them."""
+"""What Linux starts with. A new namespace inherits these from the host, where others set them."""
 
-ZEROED = tuple(
-    f"/proc/sys/net/{key}"
-    for key in ("ipv6/conf/default/accept_dad", "ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit")
-)
+ON_PURPOSE = {
+    "/proc/sys/net/ipv6/conf/default/accept_dad": "0",
+    "/proc/sys/net/ipv4/icmp_ratemask": "0",
+    "/proc/sys/net/ipv6/icmp/ratelimit": "0",
+}
+"""Where we differ from Linux: no search for duplicate addresses, which keeps a new one from use for a second
+or two, and no limit on ICMP errors, which makes the seventh of a series look like a loss.
+"""
 
 
 def make_netns(names: Iterable[str]) -> list[Namespaces]:
@@ -86,27 +90,22 @@ def _unshare(name: str, flags: int) -> None:
 
 def _start() -> None:
     """Bring the calling thread's fresh network namespace to the state of a machine that was just started."""
-    for path, value in inherited():
-        with open(path, "w") as file:  # noqa: PTH123 - once per namespace, and a Path costs as much as the write
-            file.write(value)
+    for path, value in first_settings():
+        mounts.write(path, value)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
 
 
 @cache
-def inherited() -> tuple[tuple[str, str], ...]:
-    """List what a fresh network namespace, such as the calling thread's, must be told to have Linux' defaults.
-
-    Two defaults differ on purpose: no duplicate address detection, which would keep an address from use for
-    a second or two, and no limit on ICMP errors, which would make the seventh in a row look like a loss.
-    """
+def first_settings() -> tuple[tuple[str, str], ...]:
+    """List what a fresh network namespace, such as the calling thread's, must be told at its start."""
     found = []
     for scope in ("all", "default"):
         for key, value in DEFAULTS.items():
             path = f"{CONF}/{scope}/{key}"
             if os.path.exists(path) and _read(path) != value:  # noqa: PTH110
                 found.append((path, value))
-    return (*found, *((path, "0") for path in ZEROED if os.path.exists(path)))  # noqa: PTH110
+    return (*found, *((path, value) for path, value in ON_PURPOSE.items() if os.path.exists(path)))  # noqa: PTH110
 
 
 def _read(path: str) -> str:

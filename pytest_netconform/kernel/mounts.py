@@ -3,12 +3,13 @@
 Everything a node writes there goes to one tmpfs, which no path of the host leads to.
 """
 
+# ruff: noqa: PTH102, PTH112 - this runs for each node, and a Path costs more than the call
+
 from __future__ import annotations
 
 import os
 import stat
-import uuid
-from pathlib import Path
+from functools import cache
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import syscalls
@@ -37,14 +38,24 @@ ABSENT_ETC = (
 
 def furnish(hostname: str) -> None:
     """Furnish the calling thread's fresh mount namespace as the machine *hostname*."""
+    os.umask(0o022)  # of this thread alone: a new mount namespace comes with that
     syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
     syscalls.mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
     _overlay_etc(hostname)
-    for number, place in enumerate(_distinct_directories(HIDDEN + OWN)):
-        os.mkdir(f"/run/{number}", 0o755)  # noqa: PTH102 - this runs once per node, and a Path costs as much as the call
+    for number, place in enumerate(_places()):
+        os.mkdir(f"/run/{number}")
         syscalls.bind(f"/run/{number}", place)
     _own_sysfs()
     protect_sysctls()
+
+
+def write(path: str, text: str) -> None:
+    """Write a file in one go, as files under /proc/sys want it."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
 
 
 def protect_sysctls() -> None:
@@ -62,10 +73,9 @@ def _own_sysfs() -> None:
 
 
 def _overlay_etc(hostname: str) -> None:
-    os.mkdir("/run/work")  # noqa: PTH102
-    upper = Path("/run/etc")
-    upper.mkdir(mode=0o755)
-    _fill_etc(upper, hostname)
+    os.mkdir("/run/work")
+    os.mkdir("/run/etc")
+    _fill_etc("/run/etc", hostname)
     try:
         syscalls.mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir=/run/etc,workdir=/run/work")
     except OSError as error:
@@ -74,19 +84,24 @@ def _overlay_etc(hostname: str) -> None:
         ) from error
 
 
-def _fill_etc(upper: Path, hostname: str) -> None:
-    """Say in overlayfs' own terms what is absent (a 0:0 device) and what starts empty (an opaque directory)."""
-    (upper / "systemd").mkdir(mode=0o755)
-    for name in ABSENT_ETC:
-        os.mknod(upper / name, stat.S_IFCHR)
-    for name in EMPTY_ETC:
-        (upper / name).mkdir(mode=0o755)
-        os.setxattr(upper / name, "trusted.overlay.opaque", b"y")
-    (upper / "hostname").write_text(f"{hostname}\n")
-    (upper / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n::1 localhost\n")
-    (upper / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
+def _fill_etc(upper: str, hostname: str) -> None:
+    """Say in overlayfs' own terms what is absent (a 0:0 device) and what is empty (an opaque directory)."""
+    os.mkdir(f"{upper}/systemd")
+    for name in filter(_in_etc, ABSENT_ETC):
+        os.mknod(f"{upper}/{name}", stat.S_IFCHR)
+    for name in filter(_in_etc, EMPTY_ETC):
+        os.mkdir(f"{upper}/{name}")
+        os.setxattr(f"{upper}/{name}", "trusted.overlay.opaque", b"y")
+    write(f"{upper}/hostname", f"{hostname}\n")
+    write(f"{upper}/hosts", f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n::1 localhost\n")
+    write(f"{upper}/machine-id", f"{os.urandom(16).hex()}\n")
 
 
-def _distinct_directories(places: tuple[str, ...]) -> list[str]:
-    """List those that exist, without a second name of the same place (/lib is /usr/lib on most systems)."""
-    return list(dict.fromkeys(os.path.realpath(place) for place in places if os.path.isdir(place)))  # noqa: PTH112
+def _in_etc(name: str) -> bool:
+    return os.path.lexists(f"/etc/{name}")
+
+
+@cache
+def _places() -> list[str]:
+    """List the directories that are covered by the node's own; each once, for /lib is /usr/lib on most systems."""
+    return list(dict.fromkeys(os.path.realpath(place) for place in (*HIDDEN, *OWN) if os.path.isdir(place)))

@@ -21,8 +21,8 @@ OWN_PROC = "mount -t proc -o nosuid,nodev,noexec proc /proc || exit; "
 class Processes:
     """A PID namespace, made at the first process.
 
-    Its init reads a pipe whose other end only we hold. When that closes, init ends, and the kernel ends all the
-    others: also those in sessions of their own, and those that shed a parent-death signal.
+    Its init reads a pipe whose other end only we hold. When that closes, init ends, and the kernel ends all
+    others, whatever session they moved to.
     """
 
     def __init__(self, name: str, handles: Sequence[Handle] = (), *, own_proc: bool = False) -> None:

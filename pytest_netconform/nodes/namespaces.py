@@ -156,7 +156,7 @@ class Netns:
 
 
 class Node(Netns):
-    """A namespace that stands for a machine, with its own /etc, /run, /var/lib, /var/log, hostname, processes."""
+    """A namespace that stands for a machine: its /etc, /run, /var/lib, /var/log and processes are its own."""
 
     def read(self, path: str) -> str:
         """Read a file of the node."""
