@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_netconform.errors import DocumentError, NetconformError
+from pytest_netconform.report import allure
 from pytest_netconform.report.text import describe, harmless
 from pytest_netconform.suites.library import file_id
 from pytest_netconform.suites.loading import SUFFIX
@@ -70,10 +71,17 @@ class CheckItem(NetconformItem):
         self.line, self.title = check.line, check.title or check.name
         self.judgement = Judgement()
         self.mark(check.suite, check.severity)
+        if allure.is_on(self.config):
+            allure.annotate(
+                self, title=self.title, suite=judge.suites[check.suite].title, feature=check.suite, severity=check.severity,
+                why=check.why, fix=check.fix, refs=check.refs,
+            )  # fmt: skip
 
     def setup(self) -> None:
         self.judgement = self.judge.judge(self.check)
         verdict = self.judgement.verdict
+        if allure.is_on(self.config):
+            allure.show_findings(self.judgement.findings)
         if verdict is Verdict.ERROR:
             raise CheckError(self.told())
         if verdict is Verdict.SKIP:

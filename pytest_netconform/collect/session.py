@@ -134,6 +134,17 @@ class Run:
         return lines
 
 
+def activate(config: pytest.Config) -> None:
+    """Set up a run and register it.
+
+    Raises: pytest.UsageError for what cannot be set up, in its own words.
+    """
+    try:
+        config.pluginmanager.register(Run(config), "netconform-run")
+    except NetconformError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 class Needs(dict[str, Suite]):
     """The suites that a `need` may name, loaded when one does."""
 
