@@ -41,7 +41,7 @@ class Addr(Fact):
         return f"{self.local}/{self.prefixlen} dev {self.ifname}"
 
 
-READER = Reader(Addr, "ip -d -j addr")
+READER = Reader(Addr)
 
 
 def parse_addrs(text: str) -> tuple[Addr, ...]:
@@ -54,6 +54,6 @@ def parse_addrs(text: str) -> tuple[Addr, ...]:
 
 def addrs_of(link: Row) -> Iterator[Addr]:
     device = {name: link.get(name) for name in ("ifindex", "ifname")}
-    for row in rows_of(link.get("addr_info", []), f"{READER.source}: {name_of(link)}addr_info"):
+    for row in rows_of(link.get("addr_info", []), f"{name_of(link)}addr_info: "):
         flags = [name for name, value in row.items() if value is True]
         yield READER.read(device | row | {"flags": flags, "ifa_label": row.get("label")})

@@ -45,7 +45,7 @@ class Fdb(Fact):
         return " ".join(words)
 
 
-READER = Reader(Fdb, "bridge -d -j fdb")
+READER = Reader(Fdb)
 RENAMED = {"viaIf": "via", "linkNetNsId": "link_netnsid", "ifname": "dev"}
 
 

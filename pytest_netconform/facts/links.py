@@ -69,7 +69,7 @@ class Link(Fact):
     stats: Mapping[str, Any] | None = None
 
 
-READER = Reader(Link, "ip -d -j link")
+READER = Reader(Link)
 LINKINFO = {
     "info_kind": "kind",
     "info_data": "info",
@@ -88,7 +88,7 @@ def parse_links(text: str) -> tuple[Link, ...]:
 
 def flattened(row: Row) -> Row:
     """Put what stands under `linkinfo` and `stats64` where Link has it."""
-    linkinfo = object_at(row, "linkinfo", READER.source)
+    linkinfo = object_at(row, "linkinfo")
     return (
         row
         | {name: linkinfo.get(key) for key, name in LINKINFO.items()}

@@ -41,7 +41,7 @@ class Neigh(Fact):
         return self.dst if self.dev is None else f"{self.dst} dev {self.dev}"
 
 
-READER = Reader(Neigh, "ip -d -j neigh")
+READER = Reader(Neigh)
 PRESENCE = ("router", "proxy", "managed", "extern_learn", "offload")
 """Keys that ip prints as null where they hold."""
 

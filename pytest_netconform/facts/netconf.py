@@ -119,7 +119,7 @@ def number(path: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise Unreadable(f"{path}: line 1: expected a whole number, got {text[:40]!r}") from None
+        raise Unreadable(f"{path}: expected a whole number, got {text[:40]!r}") from None
 
 
 def rows(confs: dict[str, Conf], row: Callable[[str, Conf, Conf], Netconf]) -> Iterator[Netconf]:

@@ -81,7 +81,7 @@ AFTER_ENCAP = frozenset({"gateway", "via", "dev", "table", "protocol", "scope"})
 """Of these keys of a route, one follows its encapsulation."""
 
 
-READER = Reader(Route, "ip -d -j route")
+READER = Reader(Route)
 
 
 def parse_routes(text: str, family: str) -> tuple[Route, ...]:
@@ -98,7 +98,7 @@ def flattened(row: Row) -> Row:
     flat = row | {"dst": row["dst"].strip()} if isinstance(row.get("dst"), str) else row
     if "from" in row:
         flat = flat | {"src": row["from"]}
-    for part in rows_of(row.get("metrics", []), f"{READER.source}: {name_of(row)}metrics"):
+    for part in rows_of(row.get("metrics", []), f"{name_of(row)}metrics: "):
         flat = part | flat
     return flat
 

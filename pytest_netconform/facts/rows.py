@@ -19,26 +19,26 @@ class ShapeError(Exception):
     """A value is of another shape than its field; says which was expected."""
 
 
-def object_at(row: Row, key: str, source: str) -> Row:
+def object_at(row: Row, key: str) -> Row:
     """Give the object under *key*, an empty one where there is none."""
     value = row.get(key)
     if not isinstance(value, dict | None):
-        raise Unreadable(f"{source}: {name_of(row)}{key}: expected an object, got {kind_of(value)}")
+        raise Unreadable(f"1: {name_of(row)}{key}: expected an object, got {kind_of(value)}")
     return value or {}
 
 
-def rows_of(table: Any, where: str) -> Iterator[Row]:
+def rows_of(table: Any, where: str = "") -> Iterator[Row]:
     """List the objects of a JSON list that are neither empty nor deleted."""
     if not isinstance(table, list):
-        raise Unreadable(f"{where}: expected a list of objects, got {kind_of(table)}")
+        raise Unreadable(f"1: {where}expected a list of objects, got {kind_of(table)}")
     for number, row in enumerate(table, 1):
         if not isinstance(row, dict):
-            raise Unreadable(f"{where}: row {number}: expected an object, got {kind_of(row)}")
+            raise Unreadable(f"1: {where}row {number}: expected an object, got {kind_of(row)}")
         if row and not row.get("deleted"):
             yield row
 
 
-def decode(text: str, source: str, hook: Hook | None = None) -> Any:
+def decode(text: str, hook: Hook | None = None) -> Any:
     """Decode JSON of any origin.
 
     Raises: Unreadable, with line and column, for whatever the decoder trips over.
@@ -46,9 +46,9 @@ def decode(text: str, source: str, hook: Hook | None = None) -> Any:
     try:
         return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=hook)
     except json.JSONDecodeError as error:
-        raise Unreadable(f"{source}: line {error.lineno}, column {error.colno}: {error.msg}") from None
+        raise Unreadable(f"{error.lineno}:{error.colno}: {error.msg}") from None
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"{source}: line 1: not JSON that iproute2 prints: {error}") from None
+        raise Unreadable(f"1: no JSON that iproute2 prints: {error}") from None
 
 
 def refuse_constant(name: str) -> NoReturn:
@@ -112,10 +112,10 @@ SHAPES: dict[str, Callable[[Any], Any]] = {
 
 
 class Reader(Generic[F]):
-    """Makes facts of one type of the rows that one command prints."""
+    """Makes facts of one type of the rows that a command of iproute2 prints, which it does on a single line."""
 
-    def __init__(self, fact: type[F], source: str) -> None:
-        self.fact, self.source = fact, source
+    def __init__(self, fact: type[F]) -> None:
+        self.fact = fact
         self.shapes = {field.name: SHAPES[str(field.type).removesuffix(" | None")] for field in fields(fact)}  # type: ignore[arg-type]
         self.required = {field.name for field in fields(fact) if field.default is MISSING}  # type: ignore[arg-type]
 
@@ -125,7 +125,7 @@ class Reader(Generic[F]):
         Shape:  no output at all is a table without rows. *hook* is json's object_pairs_hook.
         Raises: Unreadable for what is not a JSON list of objects.
         """
-        return rows_of(decode(text, self.source, hook), self.source) if text.strip() else iter(())
+        return rows_of(decode(text, hook)) if text.strip() else iter(())
 
     def read(self, row: Row, **values: Any) -> F:
         """Make a fact of *values*, and of those keys of *row* that it has fields for.
@@ -138,10 +138,9 @@ class Reader(Generic[F]):
             try:
                 values[name] = shaped(value)
             except ShapeError as shape:
-                where = f"{self.source}: {name_of(row)}{name}"
-                raise Unreadable(f"{where}: expected {shape}, got {kind_of(value)}") from None
+                raise Unreadable(f"1: {name_of(row)}{name}: expected {shape}, got {kind_of(value)}") from None
         if missing := self.required - values.keys():
-            raise Unreadable(f"{self.source}: {name_of(row)}a row without {' and '.join(sorted(missing))}")
+            raise Unreadable(f"1: {name_of(row)}a row without {' and '.join(sorted(missing))}")
         return self.fact(**values)
 
 

@@ -68,7 +68,7 @@ class Rule(Fact):
         return " ".join([*words, self.action, *([str(target)] if target is not None else [])])
 
 
-READER = Reader(Rule, "ip -d -j rule")
+READER = Reader(Rule)
 PRESENCE = {"not": "inverted"} | {
     name: name for name in ("iif_detached", "oif_detached", "l3mdev", "unresolved")
 }
@@ -110,7 +110,5 @@ def prefix(row: Row, name: str) -> str:
 def number(row: Row, name: str) -> int:
     value = row.get(name)
     if type(value) is not int:
-        raise Unreadable(
-            f"{READER.source}: rule {row.get('priority')}: {name}: expected a whole number, got {value!r}"
-        )
+        raise Unreadable(f"1: rule {row.get('priority')}: {name}: expected a whole number, got {value!r}")
     return value

@@ -59,8 +59,6 @@ def parse_sysctl_dump(text: str) -> dict[str, str]:
             continue
         path, colon, value = line.removeprefix("/proc/sys/").partition(":")
         if not colon or "/" not in path or path.startswith("/") or " " in path:
-            raise Unreadable(
-                f"sysctl dump: line {number}: expected `net/ipv4/ip_forward:1`, got {line[:60]!r}"
-            )
+            raise Unreadable(f"{number}: expected `net/ipv4/ip_forward:1`, got {line[:60]!r}")
         values[path] = f"{values[path]}\n{value}" if path in values else value
     return values
