@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_netconform.errors import CommandFailed, NetconformError, Unreadable
-from pytest_netconform.facts.files import File
+from pytest_netconform.facts.files import File, file_of
 from pytest_netconform.kernel.tables import COMMANDS, LEGACY
 from pytest_netconform.kernel.namespaces import Namespaces
 
@@ -134,7 +134,7 @@ def _contents(path: str, target: str | None) -> File:
     text = None
     if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST_FILE:
         text = Path(path).read_bytes().decode(errors="replace")
-    return File(path, type_of(status.st_mode), status.st_size, stat.S_IMODE(status.st_mode), text, target)
+    return file_of(path, type_of(status.st_mode), status.st_size, stat.S_IMODE(status.st_mode), text, target)
 
 
 def type_of(mode: int) -> str:

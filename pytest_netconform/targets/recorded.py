@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from glob import has_magic
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.base import Fact
-from pytest_netconform.facts.files import File
-from pytest_netconform.facts.links import parse_links
+from pytest_netconform.facts.files import File, file_of
+from pytest_netconform.facts.links import Link, parse_links
 from pytest_netconform.facts.netns import Netns
 from pytest_netconform.facts.sysctls import parse_sysctl_dump
 from pytest_netconform.kernel.tables import COMMANDS, LEGACY
@@ -54,7 +54,6 @@ class RecordedEvidence:
     directory: Path
     root: Path
     complete: bool
-    _dump: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def statuses(self) -> Mapping[str, int]:
@@ -114,14 +113,18 @@ class RecordedEvidence:
             known = [path for path in self.looked_for if _path_matches(path, pattern)]
             return tuple(file for path in sorted(known) if (file := self._file(path, self.looked_for[path])) is not None)
         return tuple(
-            File(path, "file", size, 0o644, text)
+            file_of(path, "file", size, 0o644, text)
             for path, text in sorted(self._kept().items())
             if _path_matches(path, pattern) and (size := len(text)) >= 0
         )
 
     def _was_looked_for(self, pattern: str) -> None:
-        asked = [path for path in self.looked_for if path == pattern or _path_matches(path, pattern)]
-        if not asked and not any(fnmatchcase(pattern, seen) for seen in self.looked_for):
+        """Raise Unreadable for what nobody looked for, or where looking failed: it is not known to be absent."""
+        covering = [cells for seen, cells in self.looked_for.items() if seen == pattern or _path_matches(pattern, seen)]
+        for cells in covering:
+            if cells[0] == "error":
+                raise Unreadable(f"{pattern}: {' '.join(cells[1:])}, when the node was recorded")
+        if not covering:
             raise Unreadable(f"the recording did not look for {pattern}")
 
     def _file(self, path: str, cells: list[str]) -> File | None:
@@ -132,7 +135,7 @@ class RecordedEvidence:
         kind, mode, size, target = cells[1:5]
         kept = self.root / "files" / path.lstrip("/")
         text = read_text(kept) if kind == "file" and kept.is_file() else None
-        return File(path, kind, int(size), int(mode, 8), text, target or None)
+        return file_of(path, kind, int(size), int(mode, 8), text, target or None)
 
     def _kept(self) -> Mapping[str, str]:
         root = self.root / "files"
@@ -174,19 +177,25 @@ class RecordedTarget:
     def _place(self, row: Netns) -> tuple[Fact, Target]:
         return row, RecordedTarget(f"{self.name}/{row.inode}", self.directory, self.complete, str(row.inode))
 
+    def _veths(self, part: str) -> list[Link]:
+        evidence = RecordedEvidence(self.directory / part, self.directory, self.complete)
+        return [link for link in parse_links(evidence.text("ip-addr.json") or "") if link.kind == "veth"]
+
     def _netns(self) -> Iterator[Netns]:
-        peers = {link.link_netnsid for link in parse_links(self.evidence.text("ip-addr.json") or "") if link.kind == "veth"}
-        peers.discard(None)
+        """Go over the namespaces; a recording tells their numbers by name only, so the others are told by their veths."""
+        own = self._veths("self")
+        peers, ends = {link.link_netnsid for link in own} - {None}, {(link.link_index, link.ifindex) for link in own}
         numbers = self._numbers()
-        for row, cells in list(read_table(self.directory / "netns.tsv"))[1:]:
-            inode, name = cells[0], cells[1] if len(cells) > 1 else ""
+        for line, cells in list(read_table(self.directory / "netns.tsv"))[1:]:
+            inode, name, pid = (*cells, "", "")[:3]
             if not inode.isdecimal():
-                raise Unreadable(f"{self.directory / 'netns.tsv'}:{row}: expected the inode of a namespace, got {inode!r}")
-            if not name and not (self.directory / inode).is_dir():
+                raise Unreadable(f"{self.directory / 'netns.tsv'}:{line}: expected the inode of a namespace, got {inode!r}")
+            if not (self.directory / inode).is_dir():
                 continue
-            nsid = int(cells[2]) if len(cells) > 2 and cells[2].isdecimal() else numbers.get(name)
-            pid = int(cells[3]) if len(cells) > 3 and cells[3].isdecimal() else None
-            yield Netns(name or f"pid {pid}", int(inode), "pod" if nsid in peers else None, nsid, pid)
+            nsid = numbers.get(name)
+            is_pod = nsid in peers or any((link.ifindex, link.link_index) in ends for link in self._veths(inode))
+            process = int(pid) if pid.isdecimal() else None
+            yield Netns(name or f"pid {pid}", int(inode), "pod" if is_pod else None, nsid, process)
 
     def _numbers(self) -> Mapping[str, int]:
         path = self.directory / "self" / "nsid.txt"
