@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Observation:
     """What one namespace showed around a second try of the probe.
 
-    Shape: `grew` holds the counters of /proc/net/snmp and netstat that grew, as nstat names them, and by how much;
+    Shape: `grew` holds by how much counters of /proc/net/snmp and netstat grew, by nstat's names;
            `forwarding` holds each interface's IPv4 forwarding, as the kernel uses it.
     """
 
@@ -52,7 +52,7 @@ Rule = Callable[[Observation], Cause | None]
 def forwarding_off(seen: Observation) -> Cause | None:
     """Find the namespace that had a packet for another host, and an interface that must not forward.
 
-    Only one with two interfaces or more could have forwarded it; the packet that reaches another was sent to the wrong place.
+    Only one with two interfaces or more could have forwarded it; elsewhere it was sent to the wrong place.
     Source: ip_error() in net/ipv4/route.c, which counts IpInAddrErrors then, and says nothing to the sender.
     """
     interfaces = {name: on for name, on in seen.forwarding.items() if name != "lo"}
@@ -65,7 +65,10 @@ def forwarding_off(seen: Observation) -> Cause | None:
         "forwarding-off",
         seen.at,
         f"{seen.at} drops packets that are not for itself: forwarding is off on {where}",
-        (f"{seen.at}: IpInAddrErrors +{dropped}", *(f"{seen.at}: net.ipv4.conf.{name}.forwarding = 0" for name in off)),
+        (
+            f"{seen.at}: IpInAddrErrors +{dropped}",
+            *(f"{seen.at}: net.ipv4.conf.{name}.forwarding = 0" for name in off),
+        ),
     )
 
 
@@ -74,7 +77,7 @@ RULES: Mapping[str, Rule] = {"forwarding-off": forwarding_off}
 
 
 def find_cause(evidence: Evidence) -> Cause:
-    """Give the cause that the first fitting rule finds, in the order of the way; without one, `unknown` with all the evidence."""
+    """Give the cause that the first fitting rule finds; without one, `unknown` with all the evidence."""
     if evidence.answered:
         return Cause("not-reproduced", "", "the second try was answered", ())
     for rule in RULES.values():

@@ -1,8 +1,8 @@
 """The systems that labs and tests are built on: one file per system, found by name.
 
-    with Net() as net:
-        fabric = build(net, "calico", nodes=2, pods=1)
-        fabric["node1/pod1"].ping(fabric.address("outside"))
+with Net() as net:
+    fabric = build(net, "calico", nodes=2, pods=1)
+    fabric["node1/pod1"].ping(fabric.address("outside"))
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def find(name: str) -> Kind:
     """
     known = kinds()
     if name not in known:
-        raise BuildError(f"unknown fabric {shown(name)}{suggest(name, known)}; known: {', '.join(sorted(known))}")
+        raise BuildError(
+            f"unknown fabric {shown(name)}{suggest(name, known)}; known: {', '.join(sorted(known))}"
+        )
     return known[name]
 
 

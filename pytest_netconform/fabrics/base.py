@@ -17,7 +17,8 @@ from pytest_netconform.nodes import Netns, Node
 class Fabric:
     """Nodes, pods and their wiring as one named system wires them; part of a Net, and gone with it.
 
-    Shape: `places` are `node1`, `node1/pod1`, `router` and `outside`, a host beyond the nodes' router; `addresses` are theirs.
+    Shape: `places` are `node1`, `node1/pod1`, `router` and `outside`, a host beyond the nodes' router;
+           `addresses` are theirs.
     """
 
     kind: str
@@ -81,8 +82,8 @@ class Option:
 class Kind:
     """A kind of fabric: a function that builds it in a Net.
 
-    Shape: the function's docstring begins with the description; its keyword-only parameters are the options, typed int, str or bool.
-           Every kind has the options `nodes` and `pods`, of each node, and so the same places.
+    Shape: the function's docstring begins with the description; its keyword-only parameters are the options,
+           typed int, str or bool. Every kind has `nodes` and `pods` (of each node), and so the same places.
     """
 
     name: str
@@ -116,4 +117,9 @@ class Kind:
         """List the places that a fabric with these options will have; they must be without problems."""
         nodes, pods = (options.get(name, self.options[name].default) for name in ("nodes", "pods"))
         names = [f"node{number}" for number in range(1, nodes + 1)]
-        return [*names, *(f"{node}/pod{number}" for node in names for number in range(1, pods + 1)), "router", "outside"]
+        return [
+            *names,
+            *(f"{node}/pod{number}" for node in names for number in range(1, pods + 1)),
+            "router",
+            "outside",
+        ]
