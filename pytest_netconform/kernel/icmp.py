@@ -182,11 +182,11 @@ class EchoSocket:
                 return None
             except OSError as error:
                 answers, mtu = self._errors()
-                self._early += answers
-                if (
-                    not answers
-                ):  # else it may be the error of an earlier request, which any call on the socket gets
+                if not answers or any(answer.is_to(echo) for answer in answers):
                     return Rejection(error.errno or 0, mtu)
+                self._early += (
+                    answers  # it was the error of an earlier request, which the next call gets to hear
+                )
 
     def answers(self) -> list[Answer]:
         """Take what has arrived."""

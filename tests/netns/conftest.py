@@ -1,0 +1,54 @@
+"""What the tests on the real kernel share."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test in this folder: all of them make namespaces."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.root)
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
+    """Ask again until it holds or the time is over; for what the kernel gives no event of."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def namespaces_alive() -> set[int]:
+    """List the inodes of all namespaces that a process is in, or holds a descriptor of."""
+    found = set()
+    for process in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208
+        for folder in ("ns", "fd"):
+            try:
+                names = os.listdir(f"/proc/{process}/{folder}")  # noqa: PTH208
+            except OSError:
+                continue
+            for name in names:
+                try:
+                    link = os.readlink(f"/proc/{process}/{folder}/{name}")  # noqa: PTH115
+                except OSError:
+                    continue
+                if link.endswith("]") and ":[" in link:
+                    found.add(int(link.partition(":[")[2][:-1]))
+    return found
+
+
+@pytest.fixture
+def descriptors() -> Callable[[], int]:
+    """Count our own open descriptors."""
+    return lambda: len(os.listdir("/proc/self/fd"))  # noqa: PTH208
