@@ -62,7 +62,7 @@ class LiveEvidence:
 
     def _legacy(self, names: str) -> bool:
         try:
-            return bool(self.namespaces.call(Path("/proc/thread-self/net", names).read_text).strip())
+            return bool(self.namespaces.call_in_net(Path("/proc/thread-self/net", names).read_text).strip())
         except FileNotFoundError:
             return False
         except OSError as error:

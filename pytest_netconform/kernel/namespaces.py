@@ -77,6 +77,13 @@ class Namespaces:
         handles = self.handles
         return inside(handles, lambda: fn(*args)) if handles else fn(*args)
 
+    def call_in_net(self, fn: Callable[..., T], *args: Any) -> T:
+        """Call *fn* in the network namespace alone: a node's own /proc does not know our threads, but ours does."""
+        if self.net is None:
+            return fn(*args)
+        result: T = inside([(self.net, syscalls.CLONE_NEWNET)], lambda: fn(*args))
+        return result
+
     def socket(self, family: int, kind: int, proto: int = 0) -> socket.socket:
         """Open a socket inside; it stays there, and can be used from any thread."""
         return self.call(socket.socket, family, kind, proto)
