@@ -80,6 +80,9 @@ class Processes:
         try:
             self._init = in_a_thread(lambda: self._spawned(inner))
             return os.open(f"/proc/{self._init.pid}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            self.end()
+            raise BuildError(f"{self.name}: no PID namespace: {error}") from error
         except BaseException:
             self.end()
             raise

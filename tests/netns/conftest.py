@@ -19,8 +19,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.root)
 
 
-def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], bool]], bool]:
     """Ask again until it holds or the time is over; for what the kernel gives no event of."""
+    return _eventually
+
+
+def _eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
@@ -29,8 +34,13 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
     return True
 
 
-def namespaces_alive() -> set[int]:
+@pytest.fixture(scope="session")
+def namespaces_alive() -> Callable[[], set[int]]:
     """List the inodes of all namespaces that a process is in, or holds a descriptor of."""
+    return _namespaces_alive
+
+
+def _namespaces_alive() -> set[int]:
     found = set()
     for process in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208
         for folder in ("ns", "fd"):
