@@ -6,6 +6,7 @@ parsers, so that they cannot come to different verdicts.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -82,15 +83,25 @@ def read_sysctls(pattern: str) -> dict[str, str]:
     """
     root = Path("/proc/sys")
     paths = sorted(root.glob(pattern)) if has_magic(pattern) else [root / pattern]
-    found = {}
-    for path in paths:
-        try:
-            found[str(path.relative_to(root))] = path.read_text().rstrip("\n")
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            continue
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unreadable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    return found
+    values = ((path, read_sysctl(path)) for path in paths)
+    return {str(path.relative_to(root)): value for path, value in values if value is not None}
+
+
+def read_sysctl(path: Path) -> str | None:
+    """Read one value; None where there is none: no such name, one that can only be written, a secret that was never set.
+
+    Source: the kernel's addrconf_sysctl_stable_secret(), which answers EIO then.
+    """
+    try:
+        return path.read_text().rstrip("\n")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if (error.errno == errno.EIO and path.name == "stable_secret") or not path.stat().st_mode & 0o444:
+            return None
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{path}: {error}") from None
 
 
 def read_files(pattern: str) -> tuple[File, ...]:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
 from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.base import Fact, field_names
+from pytest_netconform.matching.values import show
 from pytest_netconform.nodes import Netns, Node
 from pytest_netconform.questions import Question, Unknown
 from pytest_netconform.targets.live import LiveTarget
 
-State = Mapping[str, str]
+Thing = tuple[str, Mapping[str, str]]
+State = Mapping[str, Mapping[str, str]]
+"""What is configured, each thing by its name, with its fields; a thing that is just there has none."""
 
 TABLES: Mapping[str, frozenset[str]] = {
     "link": frozenset({"stats", "promiscuity", "operstate"}),
     "addr": frozenset({"valid_life_time", "preferred_life_time"}),
-    "route": frozenset({"expires", "cacheinfo"}),
+    "route": frozenset({"expires"}),
     "rule": frozenset(),
 }
 """The tables that make a state, and the fields in them that move by themselves."""
+
+MOVING = re.compile(r".*_timer|topology_change.*|config_pending")
+"""What moves by itself in a bridge and its ports."""
 
 VOLATILE_SYSCTLS = ("nf_conntrack_count", "stable_secret", "tcp_fastopen_key")
 PRIVATE = ("/etc", "/run", "/var/lib")
@@ -30,21 +37,32 @@ LARGEST_FILE = 1 << 20
 
 
 def state_of(place: Netns, target: LiveTarget) -> State:
-    """Observe the state of a place: one line by its name for each thing that is configured.
+    """Observe the state of a place.
 
     Raises: Unreadable.
     """
-    lines = [*_tables(target), *_fixed_entries(target), *_chains(target), *_sets(place), *place.call(lambda: list(_sysctls()))]
+    things = [*_tables(target), *_fixed_entries(target), *_chains(target), *_sets(place), *place.call(lambda: list(_sysctls()))]
     if isinstance(place, Node):
-        lines += place.call(lambda: list(_files()))
-    return dict(lines)
+        things += place.call(lambda: list(_files()))
+    return dict(things)
 
 
 def differences(before: State, after: State, allowed: Iterable[str] = ()) -> list[str]:
-    """Say in what a state differs from the one before."""
-    allowed = {f"file {path}" for path in allowed}
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name) and name not in allowed]
-    return [f"{name}: was {before.get(name, 'absent')}, is {after.get(name, 'absent')}" for name in sorted(names)]
+    """Say in what a state differs from the one before; *allowed* are paths of files that may."""
+    expected = {f"file {path}" for path in allowed}
+    return [line for name in sorted({**before, **after}) if name not in expected for line in _differs(name, before, after)]
+
+
+def _differs(name: str, before: State, after: State) -> Iterator[str]:
+    if name not in after:
+        yield f"{name}: was there, is gone"
+    elif name not in before:
+        yield f"{name}: was not there"
+    else:
+        was, now = before[name], after[name]
+        for field in sorted({**was, **now}):
+            if was.get(field) != now.get(field):
+                yield f"{name} {field}: was {was.get(field, 'absent')}, is {now.get(field, 'absent')}"
 
 
 def _rows(target: LiveTarget, table: str) -> tuple[Fact, ...]:
@@ -54,61 +72,69 @@ def _rows(target: LiveTarget, table: str) -> tuple[Fact, ...]:
     return answer
 
 
-def _tables(target: LiveTarget) -> Iterator[tuple[str, str]]:
+def _tables(target: LiveTarget) -> Iterator[Thing]:
     for table, volatile in TABLES.items():
         seen: dict[str, int] = {}
         for row in _rows(target, table):
             name = f"{table} {row.label()}"
             seen[name] = seen.get(name, 0) + 1
-            yield (name if seen[name] == 1 else f"{name} #{seen[name]}"), _told(row, volatile)
+            yield (name if seen[name] == 1 else f"{name} #{seen[name]}"), _fields(row, volatile)
 
 
-def _told(row: Fact, volatile: frozenset[str]) -> str:
-    told = [f"{name}={value}" for name in field_names(type(row)) if name not in volatile and (value := getattr(row, name)) is not None]
-    return " ".join(told)
+def _fields(row: Fact, volatile: frozenset[str]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name in field_names(type(row)):
+        value = getattr(row, name)
+        if name in volatile or value is None:
+            continue
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{key}": str(inner) for key, inner in value.items() if not MOVING.fullmatch(key)}
+        else:
+            found[name] = show(value)
+    return found
 
 
-def _fixed_entries(target: LiveTarget) -> Iterator[tuple[str, str]]:
+def _fixed_entries(target: LiveTarget) -> Iterator[Thing]:
     """Give neighbours and FDB entries that somebody set; what the kernel learnt comes and goes."""
     for neigh in _rows(target, "neigh"):
         if "PERMANENT" in neigh.state and neigh.lladdr:  # type: ignore[attr-defined]
-            yield f"neigh {neigh.label()}", str(neigh.lladdr)  # type: ignore[attr-defined]
+            yield f"neigh {neigh.label()}", {"lladdr": neigh.lladdr}  # type: ignore[attr-defined]
     for entry in _rows(target, "fdb"):
         if entry.state in ("permanent", "static"):  # type: ignore[attr-defined]
-            yield f"fdb {entry.label()}", str(entry.flags)  # type: ignore[attr-defined]
+            yield f"fdb {entry.label()}", {"flags": show(entry.flags)}  # type: ignore[attr-defined]
 
 
-def _chains(target: LiveTarget) -> Iterator[tuple[str, str]]:
+def _chains(target: LiveTarget) -> Iterator[Thing]:
     for chain in _rows(target, "chain"):
-        rules = " ; ".join(rule.text for rule in chain.rules)  # type: ignore[attr-defined]
-        yield f"chain {chain.label()}", f"{chain.policy or '-'} {rules}"  # type: ignore[attr-defined]
+        rules = {f"rule {rule.index}": rule.text for rule in chain.rules}  # type: ignore[attr-defined]
+        yield f"chain {chain.label()}", {"policy": show(chain.policy), **rules}  # type: ignore[attr-defined]
 
 
-def _sets(place: Netns) -> Iterator[tuple[str, str]]:
+def _sets(place: Netns) -> Iterator[Thing]:
     saved = place.run(["ipset", "save"], check=False).stdout
     for line in sorted(saved.splitlines()):
-        yield f"ipset {line}", "present"
+        yield f"ipset {line}", {}
 
 
-def _sysctls() -> Iterator[tuple[str, str]]:
+def _sysctls() -> Iterator[Thing]:
     for directory, _, names in os.walk("/proc/sys/net"):
         for name in names:
             if name in VOLATILE_SYSCTLS:
                 continue
             path = Path(directory, name)
             try:
-                yield f"sysctl {path.relative_to('/proc/sys')}", path.read_text().strip()
+                yield f"sysctl {path.relative_to('/proc/sys')}", {"value": path.read_text().strip()}
             except OSError:
                 continue
 
 
-def _files() -> Iterator[tuple[str, str]]:
+def _files() -> Iterator[Thing]:
     for top in PRIVATE:
         for directory, _, names in os.walk(top):
             for name in names:
                 path = Path(directory, name)
                 if str(path) not in VOLATILE_FILES and (told := _file(path)):
-                    yield f"file {path}", told
+                    yield f"file {path}", {"content": told}
 
 
 def _file(path: Path) -> str:
