@@ -20,8 +20,8 @@ class File(Late):
 
     Units: *size* is bytes.
     Shape: *type* is file, directory, device or other, of what a symlink leads to; *target* is where a symlink
-           points. *text* is None for what is no regular file, too large or not text. *env* holds its `KEY=VALUE`
-           lines as a shell reads them, less expansions; *json* what it says where it is JSON.
+           points. *text* is None for what is no regular file, too large or not text. *env* holds its
+           `KEY=VALUE` lines as a shell reads them, less expansions; *json* what it says where it is JSON.
     Source: os-release(5) for *env*.
     """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,14 +11,17 @@ from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.facts.files import File
 from pytest_netconform.facts.sysctl_files import READERS, assignments, winner
+from pytest_netconform.facts.sysctls import to_name, to_path
+
+COMMENTED = re.compile(r"(-?\d+(?:\s+-?\d+)*)\s+[#;].*")
 
 
 @dataclass(frozen=True, slots=True)
 class Persisted(Fact):
     """What one reader of the sysctl files makes of one name.
 
-    Shape: *reader* is `systemd-sysctl` or `sysctl --system`; *value*, *file* and *line* are absent where no file that it
-    reads sets the name.
+    Shape: *reader* is `systemd-sysctl` or `sysctl --system`; *value*, *file* and *line* are absent where no
+           file that it reads sets the name.
     """
 
     identity: ClassVar[tuple[str, ...]] = ("name", "reader")
@@ -30,21 +34,25 @@ class Persisted(Fact):
 
 
 def persisted(name: str, files: Iterable[File]) -> tuple[Persisted, ...]:
-    """Say what each reader of the sysctl files makes of a name.
+    """Say what each reader makes of *name*; *files* are all that stand in the sysctl directories.
 
-    Raises: Unreadable for a file of which the text is not known.
+    Raises: Unreadable for a file whose text is not known.
     """
-    found = tuple(files)
-    for file in found:
-        if file.type == "file" and file.text is None:
-            raise Unreadable(f"{file.path}: too large to be read")
-    texts = {file.path: file.text or "" for file in found if file.type == "file"}
-    links = {file.path: file.target for file in found if file.target is not None}
-    return tuple(_of_reader(reader, name, texts, links) for reader in READERS)
+    texts, links = {}, {}
+    for file in files:
+        if file.text is None and file.type == "file":
+            raise Unreadable(f"{file.path}: too large, or not text")
+        texts[file.path] = file.text or ""
+        if file.target is not None:
+            links[file.path] = file.target
+    path = to_path(name)
+    return tuple(settled(path, reader, texts, links) for reader in READERS)
 
 
-def _of_reader(reader: str, name: str, texts: Mapping[str, str], links: Mapping[str, str]) -> Persisted:
-    last = winner(assignments(reader, texts, links), name)
-    if last is None:
-        return Persisted(name, reader)
-    return Persisted(name, reader, last.value, last.file, last.line)
+def settled(path: str, reader: str, texts: dict[str, str], links: dict[str, str]) -> Persisted:
+    found = winner(assignments(reader, texts, links), path)
+    if found is None or found.value is None:
+        return Persisted(to_name(path), reader)
+    commented = COMMENTED.fullmatch(found.value)  # the kernel takes the numbers, and no notice of the rest
+    value = commented[1] if commented else found.value
+    return Persisted(to_name(path), reader, " ".join(value.split()), found.file, found.line)
