@@ -71,12 +71,12 @@ class LabRun:
         with self._stage("before"):
             self._run(lab.before)
         with self._stage("healthy"):
-            self._probe(lab.healthy)
-            self._expect(self._verdicts(), lab.foreseen)
+            self._sound(lambda: self._probe(lab.healthy), lambda: self._expect(self._verdicts(), lab.foreseen))
         before = self._states()
         with self._stage("fault"):
             if self.withhold != "fault":
                 self._run(lab.fault)
+        found: Mapping[str, Verdicts] = {}
         with self._stage("symptom"):
             self._probe(lab.symptom)
         with self._stage("detected"):
@@ -88,8 +88,7 @@ class LabRun:
             if self.withhold != "fix":
                 self._mend(found)
         with self._stage("recovered"):
-            self._probe(lab.healthy)
-            self._await({})
+            self._sound(lambda: self._probe(lab.healthy), lambda: self._await({}))
         with self._stage("restored"):
             self._restored(before)
         if lab.immune and not self.wrong:
@@ -113,6 +112,18 @@ class LabRun:
                     f"{name}: {error}"
                 ) from None
         self.done.append(name)
+
+    @staticmethod
+    def _sound(*holds: Callable[[], object]) -> None:
+        """Hold several things at once, and tell all that is wrong."""
+        lines: list[str] = []
+        for hold in holds:
+            try:
+                hold()
+            except StageFailed as failed:
+                lines += failed.lines
+        if lines:
+            raise StageFailed("", lines)
 
     # Judging
 
@@ -196,7 +207,7 @@ class LabRun:
 
     def _probe_wrong(self, probe: LabProbe) -> str:
         """Send a probe; says what is wrong with its outcome, if anything is."""
-        timeout_s = LOST_S if probe.expected == "lost" else REPLY_S
+        timeout_s = LOST_S if probe.expected == "lost" or self.withhold else REPLY_S
         outcome = self._send(probe, timeout_s)
         if getattr(outcome, probe.expected):
             return ""
