@@ -46,7 +46,7 @@ def _in_net(place: Netns, fn: Callable[[], T]) -> T:
     net = place.namespaces.net
     try:
         return fn() if net is None else inside([(net, CLONE_NEWNET)], fn)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise Unreadable(f"{place.name}: {error}") from error
 
 

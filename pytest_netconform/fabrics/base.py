@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import Parameter, signature
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pytest_netconform.documents.words import shown, suggest
 from pytest_netconform.errors import BuildError
@@ -22,7 +22,7 @@ class Fabric:
     """
 
     kind: str
-    places: dict[str, Netns] = field(default_factory=dict)
+    places: dict[str, Netns] = field(default_factory=dict, repr=False)
     addresses: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Netns:
@@ -64,18 +64,32 @@ class Fabric:
 
 @dataclass(frozen=True)
 class Option:
-    """One thing that a kind of fabric can be told; `default` is Parameter.empty where it must be told."""
+    """One thing that a kind of fabric can be told.
+
+    Shape: `bounds` are those of a number, if it has any; `default` is Parameter.empty where it must be told.
+    """
 
     name: str
     type: type
+    bounds: range | None
     default: Any
+
+    @classmethod
+    def of(cls, name: str, hint: Any, default: Any) -> Option:
+        """Read an option from a parameter's annotation: `int`, or `Annotated[int, range(1, 201)]`."""
+        if get_origin(hint) is not Annotated:
+            return cls(name, hint, None, default)
+        kind, *more = get_args(hint)
+        return cls(name, kind, next((each for each in more if isinstance(each, range)), None), default)
 
     def problem(self, value: object) -> str | None:
         """Say why a value cannot be this option's, if so."""
-        if isinstance(value, self.type) and (self.type is bool or not isinstance(value, bool)):
-            return None
-        expected = {int: "a number", str: "text", bool: "true/false"}.get(self.type, self.type.__name__)
-        return f"expected {expected}, got {shown(value)}"
+        if not isinstance(value, self.type) or (self.type is not bool and isinstance(value, bool)):
+            expected = {int: "a number", str: "text", bool: "true/false"}.get(self.type, self.type.__name__)
+            return f"expected {expected}, got {shown(value)}"
+        if self.bounds is not None and value not in self.bounds:
+            return f"expected {self.bounds[0]} to {self.bounds[-1]}, got {shown(value)}"
+        return None
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,8 @@ class Kind:
     """A kind of fabric: a function that builds it in a Net.
 
     Shape: the function's docstring begins with the description; its keyword-only parameters are the options,
-           typed int, str or bool. Every kind has `nodes` and `pods` (of each node), and so the same places.
+           typed int, str or bool. Every kind has `nodes` and `pods` (of each node), both within bounds, and
+           so the same places.
     """
 
     name: str
@@ -95,9 +110,9 @@ class Kind:
 
     @cached_property
     def options(self) -> Mapping[str, Option]:
-        hints = get_type_hints(self.function)
+        hints = get_type_hints(self.function, include_extras=True)
         return {
-            name: Option(name, hints[name], parameter.default)
+            name: Option.of(name, hints[name], parameter.default)
             for name, parameter in signature(self.function).parameters.items()
             if parameter.kind is Parameter.KEYWORD_ONLY
         }

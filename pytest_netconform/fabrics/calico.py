@@ -5,28 +5,34 @@ from __future__ import annotations
 import json
 from hashlib import sha1
 from ipaddress import IPv4Network
+from typing import Annotated
 
-from pytest_netconform.errors import BuildError
 from pytest_netconform.fabrics.base import Fabric, Kind
-from pytest_netconform.fabrics.underlay import build_underlay, furnish, network_files, route_add, start
+from pytest_netconform.fabrics.underlay import (
+    Mtu,
+    Nodes,
+    build_underlay,
+    furnish,
+    network_files,
+    route_add,
+    start,
+)
 from pytest_netconform.kernel.rtnetlink import link_set
 from pytest_netconform.nodes import Net, Netns, Node
 
 POOL = IPv4Network("10.244.0.0/16")
 BLOCK_PREFIXLEN = 26
-MOST_PODS = 62
+Pods = Annotated[int, range(63)]
 GATEWAY = "169.254.1.1"
 MAC = "ee:ee:ee:ee:ee:ee"
 PROFILE = "kns.default"
 
 
-def build_calico(net: Net, *, nodes: int = 2, pods: int = 1, mtu: int = 1500) -> Fabric:
+def build_calico(net: Net, *, nodes: Nodes = 2, pods: Pods = 1, mtu: Mtu = 1500) -> Fabric:
     """Calico, unencapsulated: /32 pods behind cali* veths, proxy ARP, routes by BIRD, masquerade.
 
-    Units: mtu is that of every link; nodes 1 to 200, pods of each node 0 to 62.
+    Units: mtu is that of every link; pods are those of each node.
     """
-    if not 0 <= pods <= MOST_PODS:
-        raise BuildError(f"fabric calico: pods: expected 0 to {MOST_PODS}, got {pods}")
     fabric = build_underlay(net, "calico", nodes, mtu)
     for number, node in enumerate(list(fabric.nodes.values()), start=1):
         for pod in range(1, pods + 1):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 from subprocess import PIPE, STDOUT
+from typing import Annotated
 
 from pytest_netconform.errors import BuildError, CommandFailed
 from pytest_netconform.fabrics.base import Fabric
@@ -22,7 +23,9 @@ from pytest_netconform.nodes import Device, Net, Node
 
 LAN = IPv4Network("192.0.2.0/24")
 OUTSIDE = IPv4Network("198.51.100.0/30")
-FIRST_NODE, MOST_NODES = 11, 200
+FIRST_NODE = 11
+Nodes = Annotated[int, range(1, 201)]
+Mtu = Annotated[int, range(68, 65536)]
 PROGRAMS = Path(__file__).parent / "programs"
 PROGRAMS_IN_A_NODE = Path("/run/netconform/programs")
 RTPROT_BOOT, RT_SCOPE_LINK, RT_TABLE_MAIN, RTN_UNICAST = 3, 253, 254, 1
@@ -30,8 +33,6 @@ RTPROT_BOOT, RT_SCOPE_LINK, RT_TABLE_MAIN, RTN_UNICAST = 3, 253, 254, 1
 
 def build_underlay(net: Net, kind: str, nodes: int, mtu: int) -> Fabric:
     """Build router, outside and nodes, whose eth0 is wired and has no address yet."""
-    if not 1 <= nodes <= MOST_NODES:
-        raise BuildError(f"fabric {kind}: nodes: expected 1 to {MOST_NODES}, got {nodes}")
     fabric = Fabric(kind)
     router, outside = net.netns("router"), net.netns("outside")
     made = [net.node(f"node{number}") for number in range(1, nodes + 1)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pytest_netconform.explain.causes import Evidence, Observation, find_cause
+from pytest_netconform.explain.evidence import parse_counters
 
 QUIET = Observation("router", {}, {"lo": True, "lan": True, "eth1": True})
 BROKEN = Observation("node1", {"IpInAddrErrors": 2}, {"lo": False, "eth0": False, "cali1": True})
@@ -33,3 +36,17 @@ def test_a_host_with_one_interface_could_not_have_forwarded() -> None:
 def test_packets_dropped_while_all_forwards_have_another_cause() -> None:
     seen = Observation("node1", {"IpInAddrErrors": 1}, {"lo": False, "eth0": True, "cali1": True})
     assert find_cause(Evidence(False, (seen,))).id == "unknown"
+
+
+def test_counters_have_the_names_that_nstat_gives_them() -> None:
+    text = "Ip: Forwarding InAddrErrors\nIp: 2 7\nTcpExt: IPReversePathFilter\nTcpExt: 3\n"
+    assert dict(parse_counters(text)) == {
+        "IpForwarding": 2,
+        "IpInAddrErrors": 7,
+        "TcpExtIPReversePathFilter": 3,
+    }
+
+
+def test_counters_without_their_values_are_an_error() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        dict(parse_counters("Ip: Forwarding InAddrErrors\nIp: 2\n"))

@@ -13,7 +13,7 @@ from pytest_netconform import fabrics
 from pytest_netconform.errors import BuildError
 from pytest_netconform.fabrics import Fabric, Kind, build, find, kinds, register
 from pytest_netconform.fabrics.calico import POOL, block, interface
-from pytest_netconform.fabrics.underlay import MOST_NODES, PROGRAMS
+from pytest_netconform.fabrics.underlay import PROGRAMS
 from pytest_netconform.nodes import Net, Netns
 
 NO_NET = cast(Net, None)
@@ -114,15 +114,17 @@ def test_an_unknown_place_names_the_one_that_was_meant(fabric: Fabric) -> None:
         fabric.address("outsde")
 
 
-@pytest.mark.parametrize("options", [{"nodes": 0}, {"nodes": MOST_NODES + 1}, {"pods": 63}, {"pods": -1}])
+@pytest.mark.parametrize("options", [{"nodes": 0}, {"nodes": 10**9}, {"pods": 63}, {"pods": -1}, {"mtu": 67}])
 def test_numbers_out_of_bounds_are_refused_before_anything_is_built(options: dict[str, object]) -> None:
-    with pytest.raises(BuildError, match=r"fabric calico: (nodes|pods): expected"):
+    with pytest.raises(BuildError, match=r"fabric calico: (nodes|pods|mtu): expected"):
         build(NO_NET, "calico", **options)
 
 
 def test_every_node_has_a_block_of_its_own() -> None:
-    blocks = [block(number) for number in range(1, MOST_NODES + 1)]
-    assert len(set(blocks)) == MOST_NODES
+    numbers = find("calico").options["nodes"].bounds
+    assert numbers is not None
+    blocks = [block(number) for number in numbers]
+    assert len(set(blocks)) == len(numbers)
     assert all(each.subnet_of(POOL) for each in blocks)
     assert block(1) == IPv4Network("10.244.1.0/26")
 
