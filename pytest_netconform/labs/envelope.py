@@ -39,7 +39,7 @@ class CauseModel(Model):
 
 
 class LabModel(Model):
-    """A lab file."""
+    """A lab file; what stands in its stages is validated entry by entry, so that all of it is told at once."""
 
     lab: str
     title: str
@@ -47,14 +47,14 @@ class LabModel(Model):
     severity: Literal["blocker", "critical", "normal", "minor", "trivial"] = "critical"
     refs: list[str] = []
     fabric: dict[str, Any]
-    suites: list[str]
-    before: list[dict[str, str]] = []
-    healthy: list[ProbeEntry] = Field(min_length=1)
-    foreseen: dict[str, list[str]] = {}
-    fault: list[dict[str, str]] = Field(min_length=1)
-    symptom: list[ProbeEntry] = Field(min_length=1)
-    detected: dict[str, list[str]] = Field(min_length=1)
-    cause: CauseModel | None = None
-    fix: list[dict[str, str]] = Field(min_length=1)
-    leaves: list[dict[str, str]] = []
+    suites: list[Any] = Field(min_length=1)
+    before: list[Any] = []
+    healthy: list[Any] = Field(min_length=1)
+    foreseen: dict[str, Any] = {}
+    fault: list[Any] = Field(min_length=1)
+    symptom: list[Any] = Field(min_length=1)
+    detected: dict[str, Any] = Field(min_length=1)
+    cause: Any = None
+    fix: list[Any] = Field(min_length=1)
+    leaves: list[Any] = []
     immune: bool = False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_netconform.documents import Document, load, suggest, validate
+from pytest_netconform.documents import Document, described, load, suggest, validate
 from pytest_netconform.explain.causes import RULES
 from pytest_netconform.fabrics import kinds
 from pytest_netconform.labs.model import CauseExpected, Command, Lab, LabProbe
@@ -15,7 +15,9 @@ from pytest_netconform.matching.at import At
 from pytest_netconform.suites.library import Library
 
 if TYPE_CHECKING:
-    from pytest_netconform.labs.envelope import LabModel, ProbeEntry
+    from pytest_netconform.labs.envelope import ProbeEntry
+
+T = TypeVar("T", list[Any], dict[str, Any])
 
 LAB_SUFFIX = ".lab.yaml"
 
@@ -42,68 +44,94 @@ class _Loader:
     places: list[str] = field(default_factory=list)
 
     def lab(self) -> Lab | None:
+        """Check all of the file, whatever is wrong with a part of it; gives the lab if nothing is."""
         from pytest_netconform.labs.envelope import LabModel
 
-        at = At(self.document)
         model = validate(self.document, (), LabModel)
+        if not isinstance(self.document.data, dict):
+            return None
+        at = At(self.document)
+        if model is not None and model.lab != (stem := self.path.name.removesuffix(LAB_SUFFIX)):
+            at.child("lab").problem(f"a lab has its file's name: expected {stem!r}, got {model.lab!r}")
+        self.places = self._places(self._section("fabric", dict), at.child("fabric"))
+        stages = {
+            "suites": self._suites(self._section("suites", list), at.child("suites")),
+            **{stage: self._commands(stage) for stage in ("before", "fault", "fix")},
+            **{stage: self._probes(stage) for stage in ("healthy", "symptom")},
+            **{stage: self._checks(stage) for stage in ("foreseen", "detected")},
+            "cause": self._cause(),
+            "leaves": self._leaves(),
+        }
         if model is None:
             return None
-        if model.lab != (stem := self.path.name.removesuffix(LAB_SUFFIX)):
-            at.child("lab").problem(f"a lab has its file's name: expected {stem!r}, got {model.lab!r}")
-        self.places = self._places(model.fabric, at.child("fabric"))
-        self._suites(model.suites, at.child("suites"))
         return Lab(
             name=model.lab, title=model.title, story=model.story, severity=model.severity, path=self.path,
-            file=self.document.name, fabric=model.fabric, suites=tuple(model.suites), refs=tuple(model.refs),
-            before=self._commands("before", model), healthy=self._probes("healthy", model),
-            foreseen=self._checks("foreseen", model), fault=self._commands("fault", model),
-            symptom=self._probes("symptom", model), detected=self._checks("detected", model), cause=self._cause(model),
-            fix=self._commands("fix", model), leaves=self._leaves(model), immune=model.immune,
+            file=self.document.name, fabric=model.fabric, refs=tuple(model.refs), immune=model.immune, **stages,
         )  # fmt: skip
+
+    def _section(self, name: str, kind: type[T]) -> T:
+        """Give what stands under a key, or nothing where it is of another kind, which the model has reported."""
+        found = self.document.data.get(name)
+        return found if isinstance(found, kind) else kind()
 
     def _places(self, fabric: Mapping[str, Any], at: At) -> list[str]:
         """Check the fabric's options; gives the places that it will have."""
         known = kinds()
         kind = fabric.get("kind")
+        if not isinstance(kind, str):
+            at.problem("a fabric needs a kind, such as calico")
+            return []
         if kind not in known:
-            if isinstance(kind, str):
-                at.child("kind").problem(f"unknown fabric {kind!r}{suggest(kind, list(known))}")
-            else:
-                at.problem("a fabric needs a kind, such as calico")
+            at.child("kind").problem(f"unknown fabric {kind!r}{suggest(kind, list(known))}")
             return []
         options = {name: value for name, value in fabric.items() if name != "kind"}
         wrong = list(known[kind].problems(options))
         for name, message in wrong:
             at.child(name).problem(message, key=True)
-        return [] if wrong else known[kind].places(options)
+        return [] if wrong else list(known[kind].places(options))
 
-    def _suites(self, names: Iterable[str], at: At) -> None:
+    def _suites(self, names: Iterable[Any], at: At) -> tuple[str, ...]:
         for i, name in enumerate(names):
-            if self.library.get(name) is None:
+            if not isinstance(name, str):
+                at.child(i).problem(f"expected the name of a suite, got {described(name)}")
+            elif self.library.get(name) is None:
                 at.child(i).problem(f"unknown suite {name!r}{suggest(name, self.library.names())}")
+        return tuple(map(str, names))
 
     def _place(self, name: str, at: At, *, key: bool = False) -> None:
         if self.places and name not in self.places:
             at.problem(f"unknown place {name!r}{suggest(name, self.places)}", key=key)
 
-    def _commands(self, stage: str, model: LabModel) -> tuple[Command, ...]:
-        found = []
-        for i, entry in enumerate(getattr(model, stage)):
+    def _pairs(self, stage: str, what: str) -> Iterator[tuple[At, str, str]]:
+        """Go over the entries of a list of one place and a text each; gives where the text stands, the place and the text."""
+        for i, entry in enumerate(self._section(stage, list)):
             at = At(self.document, (stage, i))
-            if len(entry) != 1:
-                at.problem(f"expected one place and what to do there, such as {{node1: ip link set eth0 down}}, got {len(entry)}")
+            if not isinstance(entry, dict) or len(entry) != 1 or not isinstance(next(iter(entry.values())), str):
+                at.problem(f"expected one place and {what}, such as {{node1: ...}}, got {described(entry)}")
                 continue
-            (place, text), *_ = entry.items()
+            ((place, text),) = entry.items()
             self._place(place, at.child(place), key=True)
+            yield at.child(place), place, text
+
+    def _commands(self, stage: str) -> tuple[Command, ...]:
+        found = []
+        for at, place, text in self._pairs(stage, "what to do there"):
             command = Command(place, text, self.document.position(at.path)[0])
             if stage == "fix" and command.is_fix_of is not None:
-                self._check_id(command.is_fix_of, at.child(place), must_have_fix=True)
+                self._check_id(command.is_fix_of, at, must_have_fix=True)
             found.append(command)
         return tuple(found)
 
-    def _probes(self, stage: str, model: LabModel) -> tuple[LabProbe, ...]:
-        entries: list[ProbeEntry] = getattr(model, stage)
-        return tuple(self._probe(entry, At(self.document, (stage, i))) for i, entry in enumerate(entries))
+    def _probes(self, stage: str) -> tuple[LabProbe, ...]:
+        from pytest_netconform.labs.envelope import ProbeEntry
+
+        found = []
+        for i in range(len(self._section(stage, list))):
+            at = At(self.document, (stage, i))
+            entry = validate(self.document, at.path, ProbeEntry)
+            if entry is not None:
+                found.append(self._probe(entry, at))
+        return tuple(found)
 
     def _probe(self, entry: ProbeEntry, at: At) -> LabProbe:
         probe = entry.ping
@@ -112,17 +140,23 @@ class _Loader:
         options = {name: value for name, value in (("size", probe.size), ("df", probe.df)) if value}
         return LabProbe("ping", probe.source, probe.to, probe.expected, self.document.position(at.path)[0], options)
 
-    def _checks(self, stage: str, model: LabModel) -> dict[str, tuple[str, ...]]:
+    def _checks(self, stage: str) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
-        for place, ids in getattr(model, stage).items():
+        for place, ids in self._section(stage, dict).items():
             at = At(self.document, (stage, place))
             self._place(place, at, key=True)
+            if not isinstance(ids, list):
+                at.problem(f"expected a list of checks, got {described(ids)}")
+                continue
             for i, check_id in enumerate(ids):
                 self._check_id(check_id, at.child(i))
-            found[place] = tuple(ids)
+            found[place] = tuple(map(str, ids))
         return found
 
-    def _check_id(self, check_id: str, at: At, *, must_have_fix: bool = False) -> None:
+    def _check_id(self, check_id: Any, at: At, *, must_have_fix: bool = False) -> None:
+        if not isinstance(check_id, str):
+            at.problem(f"expected a check such as kubernetes-node::forwarding, got {described(check_id)}")
+            return
         name, _, wanted = check_id.partition("::")
         suite = self.library.get(name)
         if suite is None:
@@ -132,18 +166,17 @@ class _Loader:
         elif must_have_fix and not suite.checks[wanted].fix:
             at.problem(f"check {check_id} prints no fix")
 
-    def _cause(self, model: LabModel) -> CauseExpected | None:
-        if model.cause is None:
-            return None
-        at = At(self.document, ("cause",))
-        self._place(model.cause.at, at.child("at"))
-        if model.cause.id not in RULES:
-            at.child("is").problem(f"unknown cause {model.cause.id!r}{suggest(model.cause.id, list(RULES))}")
-        return CauseExpected(model.cause.at, model.cause.id)
+    def _cause(self) -> CauseExpected | None:
+        from pytest_netconform.labs.envelope import CauseModel
 
-    def _leaves(self, model: LabModel) -> tuple[tuple[str, str], ...]:
-        found = [pair for entry in model.leaves for pair in entry.items()]
-        for i, entry in enumerate(model.leaves):
-            for place in entry:
-                self._place(place, At(self.document, ("leaves", i, place)), key=True)
-        return tuple(found)
+        at = At(self.document, ("cause",))
+        cause = validate(self.document, at.path, CauseModel) if "cause" in self.document.data else None
+        if cause is None:
+            return None
+        self._place(cause.at, at.child("at"))
+        if cause.id not in RULES:
+            at.child("is").problem(f"unknown cause {cause.id!r}{suggest(cause.id, list(RULES))}")
+        return CauseExpected(cause.at, cause.id)
+
+    def _leaves(self) -> tuple[tuple[str, str], ...]:
+        return tuple((place, path) for _, place, path in self._pairs("leaves", "a file"))
