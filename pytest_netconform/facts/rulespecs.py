@@ -233,10 +233,10 @@ def misspelling(text: str) -> str | None:
     if not options:
         return "an empty rule; write one as iptables-save prints it"
     for option in options:
+        if unclosed := [value for value in option.values if type(value) is str and value[:1] in ("'", '"')]:
+            return f"a quote is not closed: {unclosed[0]}"
         if not option.name:
-            word = option.values[0]
-            unclosed = word[:1] in ("'", '"')
-            return f"a quote is not closed: {word}" if unclosed else f"expected an option, got {word!r}"
+            return f"expected an option, got {option.values[0]!r}"
         if option.name in ONE_VALUE and not option.values:
             return (
                 f"-{option.name} needs a value" if len(option.name) == 1 else f"--{option.name} needs a value"
