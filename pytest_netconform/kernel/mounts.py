@@ -103,5 +103,5 @@ def _in_etc(name: str) -> bool:
 
 @cache
 def _places() -> list[str]:
-    """List the directories that are covered by the node's own; each once, for /lib is /usr/lib on most systems."""
+    """List the directories to cover by the node's own; each once, for /lib is /usr/lib on most systems."""
     return list(dict.fromkeys(os.path.realpath(place) for place in (*HIDDEN, *OWN) if os.path.isdir(place)))

@@ -78,7 +78,7 @@ class Namespaces:
         return inside(handles, lambda: fn(*args)) if handles else fn(*args)
 
     def call_in_net(self, fn: Callable[..., T], *args: Any) -> T:
-        """Call *fn* in the network namespace alone: a node's own /proc does not know our threads, but ours does."""
+        """Call *fn* in the network namespace alone, with our own /proc: a node's does not know our threads."""
         if self.net is None:
             return fn(*args)
         result: T = inside([(self.net, syscalls.CLONE_NEWNET)], lambda: fn(*args))

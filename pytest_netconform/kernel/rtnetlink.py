@@ -1,44 +1,29 @@
-"""Links, addresses, routes and neighbours, told to the kernel in its own terms.
+"""What is asked of route netlink: links, addresses, routes and neighbours, in the words of ip(8).
 
 pyroute2 is only the codec, and is imported with the first request: it costs 150 ms, and its own sockets fork.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import ipaddress
 import socket
-import struct
-import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
-from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.netlink import NLM_F_ACK, Message, Netlink, attributes
+from pytest_netconform.kernel import netlink
 
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 Attrs = tuple[tuple[str, Any], ...]
 
-NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x100, 0x200, 0x400, 0x800
+NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
 NEW = NLM_F_CREATE | NLM_F_EXCL
-RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_NEWNEIGH = (
-    16,
-    17,
-    18,
-    20,
-    22,
-    24,
-    28,
-)
-RTNLGRP_LINK, IFLA_OPERSTATE, IF_OPER_UP, IFF_UP = 1, 16, 6, 1
-IFA_ADDRESS, IFA_LOCAL, IFA_F_NODAD, RT_SCOPE_UNIVERSE = 1, 2, 2, 0
-SIOCGIFINDEX = 0x8933
+RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 17, 20, 24, 28
+IFF_UP, IFA_F_NODAD, NUD_PERMANENT, RTNH_F_ONLINK, RTPROT_BOOT = 0x1, 0x2, 0x80, 0x4, 3
+RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_TABLE_MAIN = 0, 253, 254
+ROUTE_TYPES = {"unicast": 1, "local": 2, "blackhole": 6, "unreachable": 7, "prohibit": 8, "throw": 9}
 CODECS = {
     RTM_NEWLINK: ("ifinfmsg", "ifinfmsg"),
     RTM_DELLINK: ("ifinfmsg", "ifinfmsg"),
@@ -48,11 +33,21 @@ CODECS = {
 }
 
 
+class Dev(Protocol):
+    """A network device, by the name for people and the number for the kernel."""
+
+    @property
+    def ifname(self) -> str: ...
+
+    @property
+    def ifindex(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One thing to be done, in the fields and attributes of pyroute2's class for this message type.
 
-    Shape: *what* names the deed in an error, in the words of ip(8).
+    Shape: *what* names the deed in an error.
     """
 
     what: str
@@ -66,83 +61,13 @@ class Request:
         message.update(self.fields)
         message["attrs"] = list(self.attrs)
         message.encode()
-        return self.type, self.flags, bytes(message.data[16:])
+        return self.type, self.flags, bytes(message.data[netlink.HEADER.size :])
 
 
 @cache
 def _codec(kind: int) -> Any:
     module, name = CODECS[kind]
     return getattr(import_module(f"pyroute2.netlink.rtnl.{module}"), name)
-
-
-class Rtnetlink:
-    """Route netlink of one network namespace."""
-
-    def __init__(self, namespaces: Namespaces) -> None:
-        self.name = namespaces.name
-        self._netlink = Netlink(namespaces.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE))
-        self._operstates: dict[int, int] = {}
-
-    def close(self) -> None:
-        self._netlink.close()
-
-    def do(self, *requests: Request) -> None:
-        """Carry out requests in order.
-
-        Raises: BuildError for the first that the kernel refused; it has carried out the others.
-        """
-        refusals = self._netlink.execute([request.encoded() for request in requests])
-        if refusals:
-            raise BuildError(f"{self.name}: {requests[refusals[0].position].what}: {refusals[0]}")
-
-    def has(self, ifname: str) -> bool:
-        """Ask whether there is a device of this name."""
-        try:
-            fcntl.ioctl(self._netlink.sock, SIOCGIFINDEX, struct.pack("16s24x", ifname.encode()))
-        except OSError as error:
-            if error.errno == errno.ENODEV:
-                return False
-            raise
-        return True
-
-    def addresses(self) -> list[tuple[int, Interface]]:
-        """List ifindex and address of every address."""
-        found = []
-        for message in self._netlink.ask(RTM_GETADDR, bytes(8)):
-            family, prefixlen, _, _, index = struct.unpack_from("=BBBBI", message.body)
-            attrs = attributes(message.body, 8)
-            packed = attrs.get(IFA_LOCAL) or attrs.get(IFA_ADDRESS)
-            if family in (socket.AF_INET, socket.AF_INET6) and packed:
-                found.append((index, ipaddress.ip_interface((packed, prefixlen))))
-        return found
-
-    def watching(self) -> AbstractContextManager[None]:
-        """Take notice of links that come up, from now on."""
-        self._operstates.clear()
-        return self._netlink.listening(RTNLGRP_LINK, self._noted)
-
-    def is_up(self, index: int) -> bool:
-        """Ask whether a link is operational now: its own end, and what it hangs on."""
-        for message in self._netlink.ask(RTM_GETLINK, struct.pack("=4xi8x", index), NLM_F_ACK):
-            self._noted(message)
-        return self._operstates.get(index) == IF_OPER_UP
-
-    def await_up(self, index: int, ifname: str, timeout_s: float = 5.0) -> None:
-        """Wait until a link is operational; only while watching, so that no event is missed.
-
-        Raises: BuildError when the time is over.
-        """
-        deadline = time.monotonic() + timeout_s
-        if self.is_up(index):
-            return
-        while self._operstates.get(index) != IF_OPER_UP:
-            if not self._netlink.notice(deadline):
-                raise BuildError(f"{self.name}: {ifname} did not come up within {timeout_s:g} s")
-
-    def _noted(self, message: Message) -> None:
-        if message.type == RTM_NEWLINK:
-            index = struct.unpack_from("=4xi", message.body)[0]
-            self._operstates[index] = attributes(message.body, 16).get(IFLA_OPERSTATE, b"\0")[0]
 
 
 def link_add(
@@ -154,7 +79,7 @@ def link_add(
     """
     data = (("IFLA_INFO_DATA", {"attrs": list(info)}),) if info else ()
     linkinfo = ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind), *data]})
-    fields = {"index": index, **_flags(up)}
+    fields = {"index": index, **_flags(up or None)}
     return Request(
         f"link add {ifname} type {kind}",
         RTM_NEWLINK,
@@ -164,45 +89,101 @@ def link_add(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """One end of a veth pair to be made.
+def veth_add(first: Dev, first_net: int, second: Dev, second_net: int, mtu: int | None = None) -> Request:
+    """Add a veth pair, each end directly in the namespace of its descriptor.
 
-    Shape: *net* is the descriptor of its namespace; *index* its ifindex. Where both ends have the same,
-           the kernel takes up to a second to notice that they are up.
+    They must differ in ifindex: where they do not, the kernel takes a second to notice that they are up.
     """
-
-    net: int
-    ifname: str
-    index: int
-
-
-def veth_add(first: End, second: End, mtu: int | None = None) -> Request:
-    """Add a veth pair, each end directly where it belongs."""
     mtus: Attrs = (("IFLA_MTU", mtu),) if mtu is not None else ()
-    attrs = [("IFLA_IFNAME", second.ifname), ("IFLA_NET_NS_FD", second.net), *mtus]
-    info: Attrs = (("VETH_INFO_PEER", {"index": second.index, "attrs": attrs}),)
-    return link_add(first.ifname, "veth", ("IFLA_NET_NS_FD", first.net), *mtus, index=first.index, info=info)
+    attrs = [("IFLA_IFNAME", second.ifname), ("IFLA_NET_NS_FD", second_net), *mtus]
+    info: Attrs = (("VETH_INFO_PEER", {"index": second.ifindex, "attrs": attrs}),)
+    return link_add(
+        first.ifname, "veth", ("IFLA_NET_NS_FD", first_net), *mtus, index=first.ifindex, info=info
+    )
 
 
 def link_set(index: int, what: str, *attrs: tuple[str, Any], up: bool | None = None) -> Request:
-    """Change a link."""
+    """Change a link; *what* says whose and how."""
     return Request(f"link set {what}", RTM_NEWLINK, 0, {"index": index, **_flags(up)}, attrs)
 
 
-def link_delete(index: int, ifname: str) -> Request:
+def link_up(dev: Dev) -> Request:
+    return link_set(dev.ifindex, f"{dev.ifname} up", up=True)
+
+
+def link_master(dev: Dev, master: Dev) -> Request:
+    """Make a link a port of a bridge."""
+    return link_set(dev.ifindex, f"{dev.ifname} master {master.ifname}", ("IFLA_MASTER", master.ifindex))
+
+
+def link_delete(dev: Dev) -> Request:
     """Delete a link, and so its peer if it has one."""
-    return Request(f"link delete {ifname}", RTM_DELLINK, 0, {"index": index})
+    return Request(f"link delete {dev.ifname}", RTM_DELLINK, 0, {"index": dev.ifindex})
 
 
-def addr_add(index: int, ifname: str, address: Interface) -> Request:
-    """Add an address; an IPv6 one is usable at once, for no duplicate is looked for."""
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    fields = {"family": family, "prefixlen": address.network.prefixlen, "index": index}
+def addr_add(dev: Dev, address: Interface) -> Request:
+    """Add an address; an IPv6 one can be used at once, for no duplicate is looked for."""
+    fields = {"family": _family(address), "prefixlen": address.network.prefixlen, "index": dev.ifindex}
     attrs: Attrs = (("IFA_LOCAL", str(address.ip)), ("IFA_ADDRESS", str(address.ip)))
     if address.version == 6:
         attrs += (("IFA_FLAGS", IFA_F_NODAD),)
-    return Request(f"addr add {address} dev {ifname}", RTM_NEWADDR, NEW, fields, attrs)
+    return Request(f"addr add {address} dev {dev.ifname}", RTM_NEWADDR, NEW, fields, attrs)
+
+
+def route_add(
+    dst: str,
+    dev: Dev | None = None,
+    *,
+    via: str | None = None,
+    kind: str = "unicast",
+    table: int = RT_TABLE_MAIN,
+    src: str | None = None,
+    onlink: bool = False,
+) -> Request:
+    """Add a route to a network, such as 0.0.0.0/0."""
+    network = ipaddress.ip_network(dst)
+    direct = kind == "unicast" and via is None
+    fields = {
+        "family": _family(network),
+        "dst_len": network.prefixlen,
+        "table": table if table < 256 else 0,
+        "proto": RTPROT_BOOT,
+        "scope": RT_SCOPE_LINK if direct else RT_SCOPE_UNIVERSE,
+        "type": ROUTE_TYPES[kind],
+        "flags": RTNH_F_ONLINK if onlink else 0,
+    }
+    attrs = {
+        "RTA_DST": str(network.network_address) if network.prefixlen else None,
+        "RTA_GATEWAY": via,
+        "RTA_OIF": dev.ifindex if dev else None,
+        "RTA_TABLE": table,
+        "RTA_PREFSRC": src,
+    }
+    words = (f"route add {kind} {dst}", f"via {via}" if via else "", f"dev {dev.ifname}" if dev else "")
+    return Request(
+        " ".join(filter(None, words)),
+        RTM_NEWROUTE,
+        NEW,
+        fields,
+        tuple((name, value) for name, value in attrs.items() if value is not None),
+    )
+
+
+def neigh_replace(dst: str, lladdr: str, dev: Dev, *, state: int = NUD_PERMANENT) -> Request:
+    """Set a neighbour, for good by default: permanent ones do not count against the table's size."""
+    fields = {"family": _family(ipaddress.ip_address(dst)), "ifindex": dev.ifindex, "state": state}
+    attrs = (("NDA_DST", dst), ("NDA_LLADDR", lladdr))
+    what = f"neigh replace {dst} lladdr {lladdr} dev {dev.ifname}"
+    return Request(what, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, fields, attrs)
+
+
+class _Versioned(Protocol):
+    @property
+    def version(self) -> int: ...
+
+
+def _family(address: _Versioned) -> int:
+    return socket.AF_INET if address.version == 4 else socket.AF_INET6
 
 
 def _flags(up: bool | None) -> dict[str, int]:

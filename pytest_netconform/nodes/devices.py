@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.facts.links import Link
-from pytest_netconform.kernel.rtnetlink import Interface, link_set
+from pytest_netconform.kernel.rtnetlink import Interface, link_master
 from pytest_netconform.nodes.namespaces import Netns
 
 
@@ -49,13 +49,6 @@ class Bridge(Device):
                 raise BuildError(f"{port!r} cannot be a port of {self!r}, which is in another namespace")
         rtnetlink = self.netns.rtnetlink
         with rtnetlink.watching():
-            rtnetlink.do(
-                *(
-                    link_set(
-                        port.ifindex, f"{port.ifname} master {self.ifname}", ("IFLA_MASTER", self.ifindex)
-                    )
-                    for port in ports
-                )
-            )
-            if any(rtnetlink.is_up(port.ifindex) for port in ports):
-                rtnetlink.await_up(self.ifindex, self.ifname)
+            rtnetlink.do(*(link_master(port, self) for port in ports))
+            if any(rtnetlink.is_up(port) for port in ports):
+                rtnetlink.await_up(self)

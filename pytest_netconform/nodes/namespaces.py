@@ -17,7 +17,8 @@ from pytest_netconform.facts.routes import Route, parse_routes
 from pytest_netconform.facts.rules import Rule, parse_rules
 from pytest_netconform.kernel.evidence import LiveEvidence
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.rtnetlink import Interface, Rtnetlink
+from pytest_netconform.kernel.rtnetlink import Interface
+from pytest_netconform.kernel.rtsocket import Rtnetlink
 from pytest_netconform.kernel.sysctls import Sysctls
 from pytest_netconform.probes.ping import Ping, ping
 

@@ -9,15 +9,7 @@ from itertools import count
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.making import make_netns, make_node
-from pytest_netconform.kernel.rtnetlink import (
-    End,
-    Request,
-    addr_add,
-    link_add,
-    link_delete,
-    link_set,
-    veth_add,
-)
+from pytest_netconform.kernel.rtnetlink import Request, addr_add, link_add, link_delete, link_up, veth_add
 from pytest_netconform.kernel.wiring import check_ifname, interfaces
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.namespaces import Netns, Node
@@ -92,9 +84,9 @@ class Net:
             Device(netns, ifname, next(self._ifindexes), (address,) if address else ())
             for netns, ifname, address in zip(netnses, ifnames, addresses, strict=True)
         ]
-        first.rtnetlink.do(veth_add(_end(ends[0]), _end(ends[1]), mtu))
+        first.rtnetlink.do(veth_add(ends[0], _fd(first), ends[1], _fd(second), mtu))
         with ExitStack() as undo:
-            undo.callback(first.rtnetlink.do, link_delete(ends[0].ifindex, ends[0].ifname))
+            undo.callback(first.rtnetlink.do, link_delete(ends[0]))
             _bring_up(ends)
             undo.pop_all()
         return ends[0], ends[1]
@@ -140,13 +132,13 @@ class Net:
             taken.add((netns.name, ifname))
 
 
-def _end(device: Device) -> End:
-    assert device.netns.namespaces.net is not None
-    return End(device.netns.namespaces.net, device.ifname, device.ifindex)
+def _fd(netns: Netns) -> int:
+    assert netns.namespaces.net is not None
+    return netns.namespaces.net
 
 
 def _addresses(device: Device) -> list[Request]:
-    return [addr_add(device.ifindex, device.ifname, address) for address in device.addresses]
+    return [addr_add(device, address) for address in device.addresses]
 
 
 def _bring_up(ends: Sequence[Device]) -> None:
@@ -155,8 +147,6 @@ def _bring_up(ends: Sequence[Device]) -> None:
         for device in ends:
             watches.enter_context(device.netns.rtnetlink.watching())
         for device in ends:
-            device.netns.rtnetlink.do(
-                *_addresses(device), link_set(device.ifindex, f"{device.ifname} up", up=True)
-            )
+            device.netns.rtnetlink.do(*_addresses(device), link_up(device))
         for device in ends:
-            device.netns.rtnetlink.await_up(device.ifindex, device.ifname)
+            device.netns.rtnetlink.await_up(device)

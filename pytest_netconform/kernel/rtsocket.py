@@ -1,0 +1,91 @@
+"""Route netlink of one network namespace: requests in, and the kernel's own words where it refuses."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import ipaddress
+import socket
+import struct
+import time
+from contextlib import AbstractContextManager
+
+from pytest_netconform.errors import BuildError
+from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.netlink import NLM_F_ACK, Message, Netlink, attributes
+from pytest_netconform.kernel.rtnetlink import Dev, Interface, Request
+
+RTM_NEWLINK, RTM_GETLINK, RTM_GETADDR = 16, 18, 22
+RTNLGRP_LINK, IFLA_OPERSTATE, IF_OPER_UP = 1, 16, 6
+IFA_ADDRESS, IFA_LOCAL = 1, 2
+SIOCGIFINDEX = 0x8933
+
+
+class Rtnetlink:
+    """Route netlink of one network namespace."""
+
+    def __init__(self, namespaces: Namespaces) -> None:
+        self.name = namespaces.name
+        self._netlink = Netlink(namespaces.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE))
+        self._operstates: dict[int, int] = {}
+
+    def close(self) -> None:
+        self._netlink.close()
+
+    def do(self, *requests: Request) -> None:
+        """Carry out requests in order.
+
+        Raises: BuildError for the first that the kernel refused; it has carried out the others.
+        """
+        refusals = self._netlink.execute([request.encoded() for request in requests])
+        if refusals:
+            raise BuildError(f"{self.name}: {requests[refusals[0].position].what}: {refusals[0]}")
+
+    def has(self, ifname: str) -> bool:
+        """Ask whether there is a device of this name."""
+        try:
+            fcntl.ioctl(self._netlink.sock, SIOCGIFINDEX, struct.pack("16s24x", ifname.encode()))
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                return False
+            raise
+        return True
+
+    def addresses(self) -> list[tuple[int, Interface]]:
+        """List ifindex and address of every address."""
+        found = []
+        for message in self._netlink.ask(RTM_GETADDR, bytes(8)):
+            family, prefixlen, _, _, index = struct.unpack_from("=BBBBI", message.body)
+            attrs = attributes(message.body, 8)
+            packed = attrs.get(IFA_LOCAL) or attrs.get(IFA_ADDRESS)
+            if family in (socket.AF_INET, socket.AF_INET6) and packed:
+                found.append((index, ipaddress.ip_interface((packed, prefixlen))))
+        return found
+
+    def watching(self) -> AbstractContextManager[None]:
+        """Take notice of links that come up, from now on."""
+        self._operstates.clear()
+        return self._netlink.listening(RTNLGRP_LINK, self._noted)
+
+    def is_up(self, dev: Dev) -> bool:
+        """Ask whether a link is operational now: its own end, and what it hangs on."""
+        for message in self._netlink.ask(RTM_GETLINK, struct.pack("=4xi8x", dev.ifindex), NLM_F_ACK):
+            self._noted(message)
+        return self._operstates.get(dev.ifindex) == IF_OPER_UP
+
+    def await_up(self, dev: Dev, timeout_s: float = 5.0) -> None:
+        """Wait until a link is operational; only while watching, so that no event is missed.
+
+        Raises: BuildError when the time is over.
+        """
+        deadline = time.monotonic() + timeout_s
+        if self.is_up(dev):
+            return
+        while self._operstates.get(dev.ifindex) != IF_OPER_UP:
+            if not self._netlink.notice(deadline):
+                raise BuildError(f"{self.name}: {dev.ifname} did not come up within {timeout_s:g} s")
+
+    def _noted(self, message: Message) -> None:
+        if message.type == RTM_NEWLINK:
+            index = struct.unpack_from("=4xi", message.body)[0]
+            self._operstates[index] = attributes(message.body, 16).get(IFLA_OPERSTATE, b"\0")[0]
