@@ -49,6 +49,9 @@ class Netconf(Fact):
     accept_dad: int | None = None
     disable_ipv6: bool | None = None
 
+    def label(self) -> str:
+        return self.ifname if self.family == "inet" else f"{self.ifname} {self.family}"
+
 
 def either(everywhere: int, here: int) -> bool:
     return bool(everywhere or here)
