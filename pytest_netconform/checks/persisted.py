@@ -4,16 +4,16 @@
 forwarding-survives: {persisted: {net.ipv4.ip_forward: 1}}
 ```
 
-Passes where both systemd-sysctl and `sysctl --system` end with a value that matches. Fails where one of them does not, and
-names the file and line that win. Errors where a file could not be read.
-Rows: two for each name, one for each reader: `name reader value file line`. Aliases are resolved: net.ipv4.conf.all.forwarding
-is net.ipv4.ip_forward.
+Passes where both systemd-sysctl and `sysctl --system` end with a value that matches. Fails where one of them does
+not, and names the file and line that win. Errors where a file could not be read.
+Rows: two for each name, one for each reader: `name reader value file line`. Aliases are resolved:
+net.ipv4.conf.all.forwarding is net.ipv4.ip_forward.
 Source: sysctl.d(5), systemd-sysctl(8), sysctl(8).
 """
 
 from __future__ import annotations
 
-from pytest_netconform.checks.base import NamedValueKind
+from pytest_netconform.checks.named import NamedValueKind
 from pytest_netconform.facts.persisted import Persisted
 
 
@@ -29,4 +29,4 @@ def because(row: Persisted) -> str:
     return f"   ({row.reader} takes it from {row.file}:{row.line})"
 
 
-KIND = NamedValueKind("persisted", Persisted, "values", see, because)
+KIND = NamedValueKind("persisted", Persisted, "values", see, because=because, patterns=False)

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
 
 from pytest_netconform.checks.base import Kind
 
+OURS = (
+    "link", "addr", "route", "rule", "neigh", "fdb", "netconf", "chain", "sysctl", "persisted", "file", "netns",
+)  # fmt: skip
+RESERVED = frozenset(
+    [
+        "any",
+        "all",
+        "in",
+        "for",
+        "when",
+        "vars",
+        "title",
+        "severity",
+        "why",
+        "fix",
+        "refs",
+        "needs",
+        "eventually",
+        "over",
+        "or_none",
+    ]
+)
+"""Words that a suite uses beside the kinds."""
 _added: dict[str, Kind] = {}
 
 
 @cache
 def _ours() -> Mapping[str, Kind]:
-    from pytest_netconform.checks import addr, chain, fdb, file, link, neigh, netconf, netns, persisted, route, rule, sysctl
-
-    modules = (link, addr, route, rule, neigh, fdb, netconf, chain, sysctl, persisted, file, netns)
+    modules = (import_module(f"pytest_netconform.checks.{name}") for name in OURS)
     return {module.KIND.name: module.KIND for module in modules}
 
 
@@ -23,11 +45,16 @@ def kinds() -> Mapping[str, Kind]:
     return {**_ours(), **_added} if _added else _ours()
 
 
-def register(kind: Kind) -> None:
-    """Add a kind of another package; a name that is taken is refused.
+def register(kind: Kind) -> Callable[[], None]:
+    """Add a kind of another package; gives what takes it away again.
 
-    Raises: ValueError.
+    Raises: ValueError for a name that is taken, or means something else in a suite.
     """
-    if kind.name in kinds():
-        raise ValueError(f"there is a kind {kind.name!r} already")
+    if kind.name in kinds() or kind.name in RESERVED:
+        raise ValueError(f"there is a kind {kind.name!r} already, or suites use the word for something else")
     _added[kind.name] = kind
+
+    def take_away() -> None:
+        _added.pop(kind.name, None)
+
+    return take_away

@@ -2,276 +2,230 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from fnmatch import translate
+from dataclasses import replace
 from typing import Any
 
-from pytest_netconform.facts.base import Fact, field_names
-from pytest_netconform.matching.at import At, described
-from pytest_netconform.matching.references import Names, Template, element, hints, parse_text
-from pytest_netconform.matching.rows import Fields, Quantified, Whole
-from pytest_netconform.matching.values import (
-    COMPARISONS,
-    AnyOf,
-    Cidr,
-    Comparison,
-    Grew,
-    Literal,
-    Not,
-    Presence,
-    Regex,
-    Value,
-    network,
-    number,
+from pytest_netconform.documents import described, shown, suggest
+from pytest_netconform.matching.at import At
+from pytest_netconform.matching.context import Context
+from pytest_netconform.matching.operands import (
+    compile_cidr,
+    compile_plain,
+    compile_regex,
+    compile_text,
+    takes,
 )
+from pytest_netconform.matching.quantified import Quantified
+from pytest_netconform.matching.quantifiers import QUANTIFIERS, Quantifier
+from pytest_netconform.matching.rows import Fields
+from pytest_netconform.matching.shapes import ANYTHING, Shape, fields_of
+from pytest_netconform.matching.vacuity import always_holds, never_holds
+from pytest_netconform.matching.values import AnyOf, Grew, Not, Value
 
-QUANTIFIERS = ("where", "some", "each", "none", "exactly", "in_order", "count", "or_none")
-COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(.*)", re.DOTALL)
-GLOB = re.compile(r"[*?\[]")
-LONGEST_PATTERN = 1000
-ODD_TEXT = "\x00\N{REPLACEMENT CHARACTER}\x00"
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a value is compiled for.
-
-    Shape: *row* is the type of the fact it stands in (None where any field may stand), *names* what references may name,
-    *globs* whether a name is being selected, so that `*` is a pattern.
-    """
-
-    names: Names
-    row: type[Fact] | None = None
-    noun: str = "entries"
-    globs: bool = False
-    listed: bool = False
+WORDS = ("where", *QUANTIFIERS, "or_none")
+"""What may stand in a mapping that says how many rows must be as expected."""
 
 
 def compile_value(spec: Any, at: At, context: Context) -> Value | None:
     """Compile what stands where a field's value is expected; None where it was wrong, and reported."""
     if isinstance(spec, dict):
         return _compile_mapping(spec, at, context)
-    if isinstance(spec, list):
-        at.problem("a list needs a word that says how it is meant: any_of, or for a list of rows some, each, none, "
-                   "exactly or in_order")  # fmt: skip
-        return None
+    if isinstance(spec, str):
+        value = compile_text(spec, at, context.element() if context.shape.listed else context)
+        is_whole = context.shape.listed and context.shape.row is not None
+        return some(value, context) if is_whole and value is not None else value
+    if isinstance(spec, (bool, int, float)):
+        return compile_plain(spec, at, context)
     if spec is None:
         at.problem("nothing stands here; write a value, or 'absent'")
+    elif context.shape.listed or context.shape.kind is None:
+        at.problem(f"a list needs a word that says how it is meant: {', '.join(QUANTIFIERS)} or any_of")
+    else:
+        at.problem("a list needs a word that says how it is meant, such as any_of")
+    return None
+
+
+def some(entry: Value, context: Context) -> Quantified:
+    return Quantified(quantifiers=(QUANTIFIERS["some"]((entry,)),), noun=context.noun)
+
+
+def compile_expected(spec: Any, at: At, context: Context) -> Value | None:
+    """Compile a field's value, and refuse one that all that can stand there matches."""
+    value = compile_value(spec, at, context)
+    if value is not None and always_holds(value, context.shape):
+        at.problem("this matches whatever stands there; say more")
         return None
-    return _compile_text(spec, at, context) if isinstance(spec, str) else Literal(spec)
+    return value if value is not None and can_hold(value, at, context) else None
+
+
+def can_hold(value: Value, at: At, context: Context) -> bool:
+    """Say whether anything that can stand there matches; reports it if not."""
+    if not never_holds(value, context.shape):
+        return True
+    at.problem(f"nothing can match this: {context.name} is never {value}")
+    return False
 
 
 def _compile_mapping(spec: dict[str, Any], at: At, context: Context) -> Value | None:
-    if len(spec) == 1 and (word := next(iter(spec))) in OPERATORS:
+    operators = [word for word in spec if word in OPERATORS]
+    if len(spec) == 1 and operators:
+        word = operators[0]
         return OPERATORS[word](spec[word], at.child(word), context)
-    if wrong := [word for word in spec if word in OPERATORS]:
-        at.child(wrong[0]).problem(f"{wrong[0]!r} stands alone in its mapping", key=True)
+    if operators:
+        at.child(operators[0]).problem(f"{operators[0]!r} stands alone in its mapping", key=True)
         return None
-    if context.listed:
-        return compile_quantified(spec, at, replace(context, listed=False))
+    shape = context.shape
+    if shape.listed or (shape.kind is None and spec and all(word in WORDS for word in spec)):
+        return compile_quantified(spec, at, context)
+    if shape.is_scalar:
+        at.unknown_keys(spec, OPERATORS)
+        if not spec:
+            at.problem("an empty mapping matches everything; say what is expected")
+        return None
     return compile_fields(spec, at, context)
-
-
-def _compile_text(text: str, at: At, context: Context) -> Value | None:
-    if text in ("absent", "present"):
-        return Presence(text == "present")
-    if found := COMPARISON.fullmatch(text):
-        return _compile_comparison(found[1], found[2], at, context)
-    parsed = parse_text(text, at, context.names)
-    if context.row is not None and not context.listed:
-        return _compile_whole(parsed, at, context.row)
-    if context.globs and isinstance(parsed, str) and GLOB.search(parsed):
-        return Literal(parsed, re.compile(translate(parsed)))
-    if context.row is not None:
-        whole = _compile_whole(parsed, at, context.row)
-        return whole and Quantified(some=whole, noun=context.noun)
-    return Literal(parsed)
-
-
-def _compile_whole(parsed: str | Template, at: At, row: type[Fact]) -> Value | None:
-    complaint = getattr(row, "misspelt", None)
-    if complaint is None:
-        at.problem(f"expected a mapping of {row.__name__} fields, got text")
-        return None
-    if isinstance(parsed, str) and (wrong := complaint(parsed)):
-        at.problem(wrong)
-        return None
-    return Whole(parsed, row)
-
-
-def _compile_comparison(sign: str, operand: str, at: At, context: Context) -> Value | None:
-    parsed = parse_text(operand, at, context.names)
-    if isinstance(parsed, Template):
-        return Comparison(sign, parsed)
-    if (value := number(parsed.strip())) is None:
-        at.problem(f"'{sign}' needs a number to compare with, got {operand!r}")
-        return None
-    return Comparison(sign, value)
 
 
 def _any_of(spec: Any, at: At, context: Context) -> Value | None:
     if not isinstance(spec, list) or not spec:
-        at.problem(f"any_of needs a list of values, got {'an empty list' if spec == [] else described(spec)}")
+        got = "an empty list" if spec == [] else described(spec)
+        at.problem(f"any_of needs a list of values, got {got}")
         return None
-    options = [compile_value(option, at.child(i), context) for i, option in enumerate(spec)]
-    return None if None in options else AnyOf(tuple(option for option in options if option is not None))
+    options = [compile_value(option, at.child(number), context) for number, option in enumerate(spec)]
+    found = tuple(option for option in options if option is not None)
+    return AnyOf(found) if len(found) == len(spec) else None
 
 
 def _not(spec: Any, at: At, context: Context) -> Value | None:
-    inner = compile_value(spec, at, context)
-    return inner and Not(inner)
-
-
-def _match(spec: Any, at: At, context: Context) -> Value | None:  # noqa: ARG001
-    if not isinstance(spec, str):
-        at.problem(f"match needs a regular expression as text, got {described(spec)}")
-        return None
-    if len(spec) > LONGEST_PATTERN:
-        at.problem(f"the regular expression has {len(spec)} characters; at most {LONGEST_PATTERN} are allowed")
-        return None
-    try:
-        pattern = re.compile(spec)
-    except (re.error, RecursionError, OverflowError) as error:
-        at.problem(f"{spec!r} is not a regular expression: {error}")
-        return None
-    if pattern.search("") and pattern.search(ODD_TEXT):
-        at.problem(f"every text matches {spec!r}; write 'present', or say more")
-        return None
-    return Regex(pattern)
-
-
-def _cidr(word: str) -> Callable[[Any, At, Context], Value | None]:
-    def compile_cidr(spec: Any, at: At, context: Context) -> Value | None:
-        if not isinstance(spec, str):
-            at.problem(f"{word} needs a network such as 10.0.0.0/8, got {described(spec)}")
-            return None
-        parsed = parse_text(spec, at, context.names)
-        if isinstance(parsed, Template):
-            return Cidr(word, parsed)
-        if (found := network(parsed)) is None:
-            at.problem(f"{parsed!r} is not a network such as 10.0.0.0/8")
-            return None
-        return Cidr(word, found)
-
-    return compile_cidr
+    wrong = compile_value(spec, at, context)
+    return None if wrong is None else Not(wrong)
 
 
 def _grew(spec: Any, at: At, context: Context) -> Value | None:
-    inner = compile_value(spec, at, context)
-    return inner and Grew(inner)
+    if not context.watched:
+        at.problem("'grew' is for what a check itself asks, and not for what selects", key=True)
+        return None
+    if not takes(at, context, "'grew' is for counters", int, float, str):
+        return None
+    growth = replace(context, shape=Shape(int), name="growth", watched=False)
+    by = compile_expected(spec, at, growth)
+    return None if by is None else Grew(by)
 
 
 OPERATORS: Mapping[str, Callable[[Any, At, Context], Value | None]] = {
-    "any_of": _any_of, "not": _not, "match": _match, "within": _cidr("within"), "contains": _cidr("contains"), "grew": _grew,
-}  # fmt: skip
+    "any_of": _any_of,
+    "not": _not,
+    "match": compile_regex,
+    "within": lambda spec, at, context: compile_cidr("within", spec, at, context),
+    "contains": lambda spec, at, context: compile_cidr("contains", spec, at, context),
+    "grew": _grew,
+}
 
 
 def compile_fields(spec: Any, at: At, context: Context) -> Fields | None:
     """Compile a mapping of fields; reports unknown fields, and a mapping that every row would match."""
     if not isinstance(spec, dict):
-        at.problem(f"expected a mapping of fields, got {described(spec)}")
+        at.problem(f"expected {context.shape.words}, got {described(spec)}")
         return None
     if not spec:
         at.problem("an empty mapping matches everything; say what is expected")
         return None
-    known = field_names(context.row) if context.row is not None else None
-    wanted = []
-    for name, inner in spec.items():
+    known = fields_of(context.shape.row) if context.shape.row is not None else None
+    inner = context.shape.inner or ANYTHING
+    wanted: list[tuple[str, Value]] = []
+    says_something = False
+    for name, part in spec.items():
         place = at.child(name)
         if known is not None and name not in known:
             place.unknown("field", name, known)
             continue
-        if (value := compile_value(inner, place, _inner(context, name))) is not None:
-            wanted.append(((name,), value))
+        within = context.field(name, inner if known is None else known[name], of_row=known is not None)
+        value = compile_value(part, place, within)
+        if value is not None and can_hold(value, place, within):
+            wanted.append((name, value))
+            says_something |= not always_holds(value, within.shape)
     if len(wanted) < len(spec):
         return None
-    if context.row is not None and all(_vacuous(context.row, path[0], value) for path, value in wanted):
-        at.problem("every row would match this; say more")
+    if not says_something:
+        at.problem("this matches whatever stands there; say more")
         return None
     return Fields(tuple(wanted))
 
 
-def _inner(context: Context, name: str) -> Context:
-    """Give the context of a field's value."""
-    if context.row is None:
-        return context
-    inner, listed = element(hints(context.row)[name])
-    row = inner if isinstance(inner, type) and issubclass(inner, Fact) else None
-    return replace(context, row=row, listed=listed, noun=name)
-
-
-def _vacuous(row: type[Fact], name: str, value: Value) -> bool:
-    """Say whether every row has a match in this field: it must be present, and always is."""
-    always = type(None) not in getattr(hints(row)[name], "__args__", ())
-    return always and value == Presence(True)
-
-
-def compile_quantified(spec: Any, at: At, context: Context, *, selecting: bool = False) -> Quantified | None:
-    """Compile what is expected of a table's rows, or of a list inside one: quantifiers, or the short form for `some`."""
-    if isinstance(spec, dict) and any(word in QUANTIFIERS for word in spec):
-        return _compile_quantifiers(spec, at, context, selecting)
-    if isinstance(spec, dict) or context.row is not None:
-        inner = replace(context, globs=selecting or context.globs)
-        entry = compile_fields(spec, at, inner)
-    else:
-        entry = compile_value(spec, at, context)  # type: ignore[assignment]
+def compile_quantified(spec: Any, at: At, context: Context) -> Quantified | None:
+    """Compile what is expected of rows: quantifiers, or the short form for `some`."""
+    if isinstance(spec, dict) and any(word in WORDS for word in spec):
+        return _compile_quantifiers(spec, at, context)
+    entry = _compile_entry(spec, at, context.where() if context.selecting else context)
     if entry is None:
         return None
-    return Quantified(where=entry, noun=context.noun) if selecting else Quantified(some=entry, noun=context.noun)
-
-
-def _compile_quantifiers(spec: dict[str, Any], at: At, context: Context, selecting: bool) -> Quantified | None:
-    allowed = ("where",) if selecting else QUANTIFIERS
-    at.unknown_keys(spec, allowed)
-    found: dict[str, Any] = {}
-    for word, inner in spec.items():
-        if word in allowed and (value := _compile_quantifier(word, inner, at.child(word), context)) is not None:
-            found[word] = value
-    if len(found) < len(spec):
-        return None
-    if not selecting and not set(found) - {"where", "or_none"}:
-        at.problem("nothing is asked of the rows; add some, each, none, exactly, in_order or count")
-        return None
-    return Quantified(**found, noun=context.noun)
-
-
-def _compile_quantifier(word: str, spec: Any, at: At, context: Context) -> Any:
-    if word == "or_none":
-        if isinstance(spec, bool):
-            return spec
-        at.problem(f"or_none is true or false, got {described(spec)}")
-        return None
-    if word == "count":
-        return _compile_count(spec, at, context)
-    if word in ("exactly", "in_order"):
-        return _compile_entries(word, spec, at, context)
-    return _compile_entry(spec, at, replace(context, globs=word == "where"))
+    return Quantified(where=entry, noun=context.noun) if context.selecting else some(entry, context)
 
 
 def _compile_entry(spec: Any, at: At, context: Context) -> Value | None:
-    if isinstance(spec, dict) and not any(word in OPERATORS for word in spec):
-        return compile_fields(spec, at, context)
-    return compile_value(spec, at, context)
-
-
-def _compile_entries(word: str, spec: Any, at: At, context: Context) -> tuple[Value, ...] | None:
-    if not isinstance(spec, list) or (not spec and word == "in_order"):
-        at.problem(f"{word} needs a list of what is expected, got {'an empty list' if spec == [] else described(spec)}")
+    """Compile what one row, or one element of a list, must be like."""
+    if context.shape.row is not None and not isinstance(spec, (dict, str)):
+        at.problem(f"expected {context.shape.words}, got {described(spec)}")
         return None
-    entries = [_compile_entry(entry, at.child(i), context) for i, entry in enumerate(spec)]
-    return None if None in entries else tuple(entry for entry in entries if entry is not None)
+    return compile_expected(spec, at, context.element())
+
+
+def _compile_quantifiers(spec: dict[str, Any], at: At, context: Context) -> Quantified | None:
+    found: dict[str, Any] = {}
+    for word, part in spec.items():
+        place = at.child(word)
+        if word not in WORDS:
+            _misplaced(word, place, context)
+        elif context.selecting and word != "where":
+            place.problem(f"{word!r} judges rows, but here they are only selected", key=True)
+        elif (value := _compile_word(word, part, place, context)) is not None:
+            found[word] = value
+    if len(found) < len(spec):
+        return None
+    quantifiers = tuple(found[word] for word in QUANTIFIERS if word in found)
+    if not quantifiers and not context.selecting:
+        at.problem(f"nothing is asked of the {context.noun}; add one of {', '.join(QUANTIFIERS)}")
+        return None
+    return Quantified(found.get("where"), quantifiers, found.get("or_none", False), context.noun)
+
+
+def _misplaced(word: str, at: At, context: Context) -> None:
+    row = context.shape.row
+    if row is not None and word in fields_of(row):
+        at.problem(
+            f"field {word!r} cannot stand beside these words; put it under where, some or each", key=True
+        )
+    else:
+        at.problem(f"unknown key {shown(word)}{suggest(word, WORDS)}", key=True)
+
+
+def _compile_word(word: str, spec: Any, at: At, context: Context) -> Any:
+    """Compile what stands under one of WORDS."""
+    if word == "where":
+        return _compile_entry(spec, at, context.where())
+    if word == "or_none":
+        if spec is True:
+            return True
+        at.problem(f"or_none is true, or not there; got {shown(spec)}")
+        return None
+    kind = QUANTIFIERS[word]
+    if kind.takes_list:
+        return _compile_entries(kind, spec, at, context)
+    entry = _compile_count(spec, at, context) if word == "count" else _compile_entry(spec, at, context)
+    return None if entry is None else kind((entry,))
+
+
+def _compile_entries(kind: type[Quantifier], spec: Any, at: At, context: Context) -> Quantifier | None:
+    if not isinstance(spec, list) or (not spec and kind.word == "in_order"):
+        got = "an empty list" if spec == [] else described(spec)
+        at.problem(f"{kind.word} needs a list of what is expected, got {got}")
+        return None
+    entries = [_compile_entry(entry, at.child(number), context) for number, entry in enumerate(spec)]
+    found = tuple(entry for entry in entries if entry is not None)
+    return kind(found) if len(found) == len(spec) else None
 
 
 def _compile_count(spec: Any, at: At, context: Context) -> Value | None:
-    value = compile_value(spec, at, replace(context, row=None, globs=False))
-    if value is None:
-        return None
-    if isinstance(spec, bool) or not isinstance(value, (Literal, Comparison, AnyOf, Not)):
-        at.problem(f"count needs a number or a comparison such as '>= 1', got {described(spec)}")
-        return None
-    if not value.references and all(value.matches(n) for n in (0, 1, 2, 10**9)):
-        at.problem(f"every count matches {value}; say more")
-        return None
-    return value
+    return compile_expected(
+        spec, at, replace(context, shape=Shape(int), name="count", globs=False, watched=False)
+    )

@@ -2,135 +2,129 @@
 
 from __future__ import annotations
 
+import glob
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any, ClassVar
+from fnmatch import translate
+from functools import cached_property
+from typing import Any
 
-from pytest_netconform.facts.base import Fact
-from pytest_netconform.matching.references import NotResolved, Reference, Scope, Template
+from pytest_netconform.matching.references import NotResolved, Reference, Scope, Template, references_in
+from pytest_netconform.matching.scalars import network, number, sameness, show, spell
 
-Network = IPv4Network | IPv6Network
 COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
 }  # fmt: skip
-NUMERIC = re.compile(r"[-+]?(0x[0-9a-fA-F]+|\d+(\.\d+)?)")
-ADDRESS_LIKE = re.compile(r"[0-9a-fA-F:.]+(/\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that is not as expected.
+
+    Shape: *path* leads to it from what was matched; *details* are further lines.
+    """
+
+    path: str
+    text: str
+    details: tuple[str, ...] = ()
+
+    def under(self, name: str) -> Difference:
+        """Give the same difference, seen from where *name* leads here."""
+        return Difference(f"{name}.{self.path}" if self.path else name, self.text, self.details)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}" if self.path else self.text
 
 
 class Value:
-    """Base of the matchers of one value; *before* is the same field in the observation before, where there was one."""
+    """Base of all matchers; *before* is the same field in the observation before, where there was one."""
 
-    references: ClassVar[frozenset[Reference]] | frozenset[Reference] = frozenset()
+    def inner(self) -> Iterable[Value | Template]:
+        """List what it is made of that may hold references."""
+        return ()
 
-    def bind(self, scope: Scope) -> Value:  # noqa: ARG002 - most hold no reference
-        """Put in what the references stand for."""
-        return self
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        return references_in(*self.inner())
+
+    @cached_property
+    def grows(self) -> bool:
+        """Say whether it needs an observation before."""
+        return any(isinstance(part, Value) and part.grows for part in self.inner())
+
+    def bind(self, scope: Scope) -> Value:
+        """Put in what the references stand for.
+
+        Raises: Unresolved.
+        """
+        return self.bound(scope) if self.references else self
+
+    def bound(self, scope: Scope) -> Value:
+        """Do what `bind` says, where there are references."""
+        raise NotImplementedError
 
     def matches(self, value: Any, before: Any = None) -> bool:
         """Say whether a field's value matches; of a list, whether one of its elements does."""
-        if isinstance(value, (list, tuple)):
+        if isinstance(value, (tuple, list)):
             return any(self.one(element, before) for element in value)
         return self.one(value, before)
 
     def one(self, value: Any, before: Any) -> bool:
-        """Say whether one value, which is not a list, matches."""
+        """Say whether one value, which is no list, matches."""
         raise NotImplementedError
 
-    @property
-    def grows(self) -> bool:
-        """Say whether it needs an observation before."""
-        return False
+    def differences(self, value: Any, before: Any = None) -> tuple[Difference, ...]:
+        """Say in what a value is not as expected; nothing where it matches."""
+        if self.matches(value, before):
+            return ()
+        return (Difference("", f"expected {self}, got {show(value)}"),)
 
-
-def number(value: Any) -> int | float | None:
-    """Read a number, also from numeric text such as "1450" or "0x4000"; None for what is none."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, (int, float)):
-        return value
-    if isinstance(value, str) and len(value) < 64 and NUMERIC.fullmatch(value):
-        return float(value) if "." in value else int(value, 16 if "x" in value else 10)
-    return None
-
-
-@lru_cache(maxsize=4096)
-def network(text: str) -> Network | None:
-    """Read an address or a network; a single address is a network of one."""
-    if not ADDRESS_LIKE.fullmatch(text) or not (":" in text or text.count(".") == 3):
-        return None
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        return None
-
-
-def same(expected: Any, found: Any) -> bool:
-    """Say whether two values are equal in the field's sense: 10.1.1.1 is 10.1.1.1/32, "1450" is 1450, a MAC has no case."""
-    if isinstance(expected, bool) or isinstance(found, bool):
-        return expected is found
-    if expected == found:
-        return True
-    if isinstance(expected, str) and isinstance(found, str):
-        if expected.lower() == found.lower() and expected.count(":") == 5:
-            return True
-        if "." in expected or ":" in expected:
-            left = network(expected)
-            if left is not None:
-                return "/" in expected + found and _strict(expected) and left == network(found)
-    left_number = number(expected)
-    return left_number is not None and left_number == number(found)
-
-
-def _strict(text: str) -> bool:
-    """Say whether a network's text has no bits set beyond its prefix, so that it names the network and not a host in it."""
-    try:
-        ip_network(text)
-    except ValueError:
-        return False
-    return True
-
-
-def show(value: Any) -> str:
-    """Write a value as a suite would have it, on one line, whatever it contains."""
-    match value:
-        case None:
-            return "absent"
-        case bool():
-            return str(value).lower()
-        case str():
-            return value if value.isprintable() and value == value.strip() and value else repr(value)
-        case Fact():
-            return show(getattr(value, "text", None) or value.label())
-        case list() | tuple():
-            return "[" + ", ".join(map(show, value)) + "]"
-        case Mapping():
-            return "{" + ", ".join(f"{key}: {show(inner)}" for key, inner in value.items()) + "}"
-        case _:
-            return str(value)
+    def nearness(self, value: Any, before: Any = None) -> float:
+        """Say how near a value comes: 1 where it matches, 0 where nothing of it does."""
+        return 1.0 if self.matches(value, before) else 0.0
 
 
 @dataclass(frozen=True)
 class Literal(Value):
-    """A plain value, or a text with references that become one."""
+    """A plain value, or a text with references that become one.
+
+    Shape: *globs* says that `*` in a text is a pattern.
+    """
 
     value: Any
-    glob: re.Pattern[str] | None = None
+    globs: bool = False
 
-    @property
-    def references(self) -> frozenset[Reference]:  # type: ignore[override]
-        return self.value.references if isinstance(self.value, Template) else frozenset()
+    @cached_property
+    def _form(self) -> Any:
+        return sameness(self.value)
 
-    def bind(self, scope: Scope) -> Value:
-        return Literal(self.value.fill(scope)) if isinstance(self.value, Template) else self
+    @cached_property
+    def _pattern(self) -> re.Pattern[str] | None:
+        is_glob = self.globs and isinstance(self.value, str) and glob.has_magic(self.value)
+        return re.compile(translate(self.value)) if is_glob else None
+
+    def inner(self) -> Iterable[Template]:
+        return (self.value,) if isinstance(self.value, Template) else ()
+
+    def bound(self, scope: Scope) -> Literal:
+        value = self.value.fill(scope)
+        if not self.globs or not isinstance(value, str):
+            return Literal(value)
+        return Literal(self.value.written(scope, lambda each: glob.escape(spell(each))), globs=True)
 
     def one(self, value: Any, before: Any) -> bool:  # noqa: ARG002
-        if self.glob is not None:
-            return isinstance(value, str) and self.glob.fullmatch(value) is not None
-        return same(self.value, value)
+        expected = self.value
+        if type(expected) is bool or type(value) is bool:
+            return expected is value
+        if self.globs and self._pattern is not None:
+            return isinstance(value, str) and self._pattern.fullmatch(value) is not None
+        if expected == value:
+            return True
+        if isinstance(expected, str):
+            return self._form is not None and self._form == sameness(value)
+        return bool(number(value) == expected)
 
     def __str__(self) -> str:
         return str(self.value) if isinstance(self.value, Template) else show(self.value)
@@ -143,18 +137,15 @@ class Comparison(Value):
     sign: str
     operand: Any
 
-    @property
-    def references(self) -> frozenset[Reference]:  # type: ignore[override]
-        return self.operand.references if isinstance(self.operand, Template) else frozenset()
+    def inner(self) -> Iterable[Template]:
+        return (self.operand,) if isinstance(self.operand, Template) else ()
 
-    def bind(self, scope: Scope) -> Value:
-        if not isinstance(self.operand, Template):
-            return self
-        filled = number(self.operand.fill(scope))
-        if filled is None:
-            raise NotResolved(f"{self.operand} needs a number to compare with, but stands for "
-                              f"{show(self.operand.fill(scope))}")  # fmt: skip
-        return Comparison(self.sign, filled)
+    def bound(self, scope: Scope) -> Comparison:
+        value = self.operand.fill(scope)
+        operand = number(value)
+        if operand is None:
+            raise NotResolved(f"{self.operand} needs a number to compare with, but stands for {show(value)}")
+        return Comparison(self.sign, operand)
 
     def one(self, value: Any, before: Any) -> bool:  # noqa: ARG002
         found = number(value)
@@ -170,19 +161,17 @@ class AnyOf(Value):
 
     options: tuple[Value, ...]
 
-    @property
-    def references(self) -> frozenset[Reference]:  # type: ignore[override]
-        return frozenset().union(*(option.references for option in self.options))
+    def inner(self) -> Iterable[Value]:
+        return self.options
 
-    def bind(self, scope: Scope) -> Value:
-        return AnyOf(tuple(option.bind(scope) for option in self.options)) if self.references else self
+    def bound(self, scope: Scope) -> AnyOf:
+        return AnyOf(tuple(option.bind(scope) for option in self.options))
 
     def matches(self, value: Any, before: Any = None) -> bool:
         return any(option.matches(value, before) for option in self.options)
 
-    @property
-    def grows(self) -> bool:
-        return any(option.grows for option in self.options)
+    def nearness(self, value: Any, before: Any = None) -> float:
+        return max(option.nearness(value, before) for option in self.options)
 
     def __str__(self) -> str:
         return "one of " + ", ".join(map(str, self.options))
@@ -190,26 +179,21 @@ class AnyOf(Value):
 
 @dataclass(frozen=True)
 class Not(Value):
-    """`{not: x}`: the row has the field, and it does not match."""
+    """`{not: x}`: there is a value, and it does not match; of a list, none of its elements does."""
 
-    inner: Value
+    wrong: Value
 
-    @property
-    def references(self) -> frozenset[Reference]:  # type: ignore[override]
-        return self.inner.references
+    def inner(self) -> Iterable[Value]:
+        return (self.wrong,)
 
-    def bind(self, scope: Scope) -> Value:
-        return Not(self.inner.bind(scope)) if self.references else self
+    def bound(self, scope: Scope) -> Not:
+        return Not(self.wrong.bind(scope))
 
     def matches(self, value: Any, before: Any = None) -> bool:
-        return value is not None and not self.inner.matches(value, before)
-
-    @property
-    def grows(self) -> bool:
-        return self.inner.grows
+        return value is not None and not self.wrong.matches(value, before)
 
     def __str__(self) -> str:
-        return f"not {self.inner}"
+        return f"not {self.wrong}"
 
 
 @dataclass(frozen=True)
@@ -219,12 +203,12 @@ class Regex(Value):
     pattern: re.Pattern[str]
 
     def one(self, value: Any, before: Any) -> bool:  # noqa: ARG002
-        if value is None or isinstance(value, (bool, Mapping)):
+        if not isinstance(value, (str, int, float)) or isinstance(value, bool):
             return False
         return self.pattern.search(str(value)) is not None
 
     def __str__(self) -> str:
-        return f"matching /{self.pattern.pattern}/"
+        return f"text matching /{show(self.pattern.pattern)}/"
 
 
 @dataclass(frozen=True)
@@ -234,39 +218,36 @@ class Cidr(Value):
     word: str
     cidr: Any
 
-    @property
-    def references(self) -> frozenset[Reference]:  # type: ignore[override]
-        return self.cidr.references if isinstance(self.cidr, Template) else frozenset()
+    def inner(self) -> Iterable[Template]:
+        return (self.cidr,) if isinstance(self.cidr, Template) else ()
 
-    def bind(self, scope: Scope) -> Value:
-        if not isinstance(self.cidr, Template):
-            return self
-        filled = network(str(self.cidr.fill(scope)))
-        if filled is None:
-            raise NotResolved(f"{self.cidr} needs a network, but stands for {show(self.cidr.fill(scope))}")
-        return Cidr(self.word, filled)
+    def bound(self, scope: Scope) -> Cidr:
+        value = self.cidr.fill(scope)
+        cidr = network(value)
+        if cidr is None:
+            raise NotResolved(f"{self.cidr} needs an address or network, but stands for {show(value)}")
+        return Cidr(self.word, cidr)
 
     def one(self, value: Any, before: Any) -> bool:  # noqa: ARG002
-        found = network(value) if isinstance(value, str) else None
-        if value == "default":
-            found = network("::/0" if self.cidr.version == 6 else "0.0.0.0/0")
+        found = network(value)
         if found is None or found.version != self.cidr.version:
             return False
         inner, outer = (found, self.cidr) if self.word == "within" else (self.cidr, found)
         return bool(inner.subnet_of(outer))
 
     def __str__(self) -> str:
-        return f"{self.word} {self.cidr}"
+        return f"{'a network around' if self.word == 'contains' else 'within'} {self.cidr}"
 
 
 @dataclass(frozen=True)
 class Presence(Value):
-    """`absent` or `present`."""
+    """`absent` or `present`; an empty list is absent."""
 
     present: bool
 
     def matches(self, value: Any, before: Any = None) -> bool:  # noqa: ARG002
-        return (value is not None and value != () and value != []) is self.present
+        there = value is not None and not (isinstance(value, (tuple, list)) and not value)
+        return there is self.present
 
     def __str__(self) -> str:
         return "present" if self.present else "absent"
@@ -274,24 +255,37 @@ class Presence(Value):
 
 @dataclass(frozen=True)
 class Grew(Value):
-    """`{grew: 0}`: by how much a counter grew while the check watched."""
+    """`{grew: 0}`: by how much a counter grew while the check watched; what was not there before began at 0."""
 
     by: Value
 
-    @property
-    def references(self) -> frozenset[Reference]:  # type: ignore[override]
-        return self.by.references
+    def inner(self) -> Iterable[Value]:
+        return (self.by,)
 
-    def bind(self, scope: Scope) -> Value:
-        return Grew(self.by.bind(scope)) if self.references else self
-
-    def one(self, value: Any, before: Any) -> bool:
-        now, then = number(value), number(before)
-        return now is not None and self.by.matches(now - (then or 0))
-
-    @property
+    @cached_property
     def grows(self) -> bool:
         return True
 
+    def bound(self, scope: Scope) -> Grew:
+        return Grew(self.by.bind(scope))
+
+    def one(self, value: Any, before: Any) -> bool:
+        growth = grown(value, before)
+        return growth is not None and self.by.matches(growth)
+
+    def differences(self, value: Any, before: Any = None) -> tuple[Difference, ...]:
+        if self.matches(value, before):
+            return ()
+        growth = grown(value, before)
+        if growth is None:
+            return (Difference("", f"expected {self}, got {show(value)}, which is no counter"),)
+        return (Difference("", f"expected {self}, grew by {show(growth)} to {show(value)}"),)
+
     def __str__(self) -> str:
         return f"grown by {self.by}"
+
+
+def grown(value: Any, before: Any) -> int | float | None:
+    """Say by how much a number grew; None for what is none."""
+    now, then = number(value), 0 if before is None else number(before)
+    return None if now is None or then is None else now - then

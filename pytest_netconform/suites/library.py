@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_netconform.documents import suggest
+from pytest_netconform.documents import Document, shown, suggest
 from pytest_netconform.errors import DocumentError, Problem
-from pytest_netconform.suites.loading import SUFFIX, load_suite
+from pytest_netconform.suites.loading import NAME, SUFFIX, needs_of, read_suite
 from pytest_netconform.suites.model import Check, Suite
 
+MOST_IN_A_ROW = 20
 PACKAGE = Path(__file__).parents[1]
 
 
 def builtin(kind: str) -> Path:
-    """Give the directory of the built-in `suites` or `labs`: inside an installed package, beside it in a checkout."""
+    """Give the directory of the built-in `suites` or `labs`: in an installed package, or beside it in a checkout."""
     inside = PACKAGE / "builtin" / kind
     return inside if inside.is_dir() else PACKAGE.parent / kind
 
 
 def file_id(path: Path, rootdir: Path | None = None) -> str:
-    """Give the name that a suite's or lab's file goes by: `suites/x.suite.yaml` for a built-in one, wherever it stands."""
+    """Give the name that a suite's or lab's file goes by: `suites/x.suite.yaml` for a built-in one anywhere."""
     for kind in ("suites", "labs"):
         if path.parent == builtin(kind):
             return f"{kind}/{path.name}"
@@ -30,81 +30,106 @@ def file_id(path: Path, rootdir: Path | None = None) -> str:
     return str(path)
 
 
-@dataclass
 class Library:
-    """The suites of a run, and behind them the built-in ones, for a `need` to name."""
+    """The suites of a run, and those that a `need` of theirs names: beside them, or built in."""
 
-    suites: dict[str, Suite] = field(default_factory=dict)
-    rootdir: Path | None = None
+    def __init__(self, rootdir: Path | None = None) -> None:
+        self.rootdir = rootdir
+        self.suites: dict[str, Suite] = {}
+        self._reading: list[str] = []
 
     def load(self, path: Path) -> Suite:
-        """Load a file of its own, and see that all that its checks need is there.
+        """Load a file, and see that all that its checks need is there; a file is read once.
+
+        Raises: DocumentError with every problem of the file.
+        """
+        name = path.name.removesuffix(SUFFIX)
+        other = self.suites.get(name)
+        if other is not None and other.path.resolve() == path.resolve():
+            return other
+        file = file_id(path, self.rootdir)
+        if other is not None and other.path.parent != builtin("suites"):
+            raise DocumentError((Problem(file, 1, 1, f"there is a suite {name!r} already, in {other.file}"),))
+        document, suite = read_suite(path, file)
+        if suite is not None:
+            self.suites[name] = suite
+        self._reading.append(name)
+        try:
+            self._refuse_needs(document, name, path.parent)
+            document.check()
+        except DocumentError:
+            self.suites.pop(name, None)
+            raise
+        finally:
+            self._reading.pop()
+        assert suite is not None, "a suite that could not be made has reported why"
+        return suite
+
+    def get(self, name: str, beside: Path | None = None) -> Suite | None:
+        """Give a suite by its name: one of the run, one in the directory *beside*, or a built-in one.
 
         Raises: DocumentError.
         """
-        suite = load_suite(path, file_id(path, self.rootdir))
-        self._unique(suite)
-        self.suites[suite.name] = suite
-        self._check_needs(suite)
-        return suite
-
-    def get(self, name: str) -> Suite | None:
-        """Give a suite by its name, a built-in one if the run has none of that name."""
         if name not in self.suites:
-            path = builtin("suites") / f"{name}{SUFFIX}"
-            if not path.is_file():
+            directories = [beside, builtin("suites")] if beside is not None else [builtin("suites")]
+            paths = (directory / f"{name}{SUFFIX}" for directory in directories)
+            if not NAME.fullmatch(name) or (path := next(filter(Path.is_file, paths), None)) is None:
                 return None
-            self.suites[name] = load_suite(path, file_id(path))
-            self._check_needs(self.suites[name])
+            return self.load(path)
         return self.suites[name]
 
-    def names(self) -> list[str]:
-        found = {path.name.removesuffix(SUFFIX) for path in builtin("suites").glob(f"*{SUFFIX}")}
-        return sorted(found | set(self.suites))
-
-    def _unique(self, suite: Suite) -> None:
-        other = self.suites.get(suite.name)
-        if other is not None and other.path.resolve() != suite.path.resolve() and other.path.parent != builtin("suites"):
-            message = f"there is a suite {suite.name!r} already, in {other.file}"
-            raise DocumentError((Problem(suite.file, 1, 1, message),))
-
-    def _check_needs(self, suite: Suite) -> None:
-        problems = [
-            Problem(check.file, check.line, 1, wrong)
-            for check in suite.checks.values()
-            for need in check.needs
-            if (wrong := self._unknown_need(check, need))
-        ]
-        problems += [Problem(suite.file, check.line, 1, wrong) for check in suite.checks.values() if (wrong := self._circle(check))]
-        if problems:
-            raise DocumentError(tuple(problems))
-
-    def _unknown_need(self, check: Check, need: str) -> str:
-        name, _, wanted = need.partition("::")
-        if (suite := self.get(name)) is None:
-            return f"check {check.name!r} needs {need!r}, but there is no suite {name!r}{suggest(name, self.names())}"
-        if wanted not in suite.checks:
-            return f"check {check.name!r} needs {need!r}, which {name} does not have{suggest(wanted, list(suite.checks))}"
-        return ""
-
-    def _circle(self, check: Check) -> str:
-        """Say how a check needs itself; empty where it does not."""
-        way: list[tuple[Check, tuple[str, ...]]] = [(check, (check.id,))]
-        seen = set()
-        while way:
-            here, path = way.pop()
-            for need in here.needs:
-                if need == check.id:
-                    return f"check {check.name!r} needs itself: {' -> '.join((*path, need))}"
-                if need not in seen and (found := self.find(need)) is not None:
-                    seen.add(need)
-                    way.append((found, (*path, need)))
-        return ""
-
     def find(self, check_id: str) -> Check | None:
+        """Give a check of a loaded suite by its id."""
         suite, _, name = check_id.partition("::")
         found = self.suites.get(suite)
         return found.checks.get(name) if found is not None else None
+
+    def names(self) -> list[str]:
+        """List the suites that can be had by their names."""
+        found = {path.name.removesuffix(SUFFIX) for path in builtin_suites()}
+        return sorted(found | set(self.suites))
+
+    def _refuse_needs(self, document: Document, here: str, directory: Path) -> None:
+        """Report needs in other suites that lead nowhere, or back to where they began."""
+        for name, path, need in needs_of(document):
+            if "::" not in need or need.startswith(f"{here}::"):
+                continue
+            if wrong := self._unknown(need, directory):
+                document.report(path, wrong)
+            elif circle := self._circle(f"{here}::{name}", need):
+                document.report(path, f"the check needs itself: {' -> '.join(circle)}")
+
+    def _unknown(self, need: str, directory: Path) -> str:
+        """Say what is wrong with a need in another suite; empty where nothing is."""
+        name, _, check = need.partition("::")
+        if len(self._reading) > MOST_IN_A_ROW:
+            return f"needs lead on through more than {MOST_IN_A_ROW} suites: {' -> '.join(self._reading[:3])} ..."
+        try:
+            suite = self.get(name, directory)
+        except DocumentError as error:
+            return f"suite {shown(name)} cannot be read: {error.problems[0]}"
+        if suite is None:
+            return f"unknown suite {shown(name)}{suggest(name, self.names())}"
+        if check not in suite.checks:
+            return f"suite {name!r} has no check {shown(check)}{suggest(check, suite.checks)}"
+        return ""
+
+    def _circle(self, check_id: str, need: str) -> list[str]:
+        """Give the way on which a need leads back to its check; empty where it does not."""
+        came_from = {need: check_id}
+        waiting = [need]
+        for here in waiting:
+            if here == check_id:
+                way = [here]
+                while len(way) < 2 or way[-1] != check_id:
+                    way.append(came_from[way[-1]])
+                return way[::-1]
+            found = self.find(here)
+            for each in found.needs if found is not None else ():
+                if each not in came_from:
+                    came_from[each] = here
+                    waiting.append(each)
+        return []
 
 
 def builtin_suites() -> list[Path]:

@@ -2,138 +2,201 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_netconform.checks.registry import kinds
-from pytest_netconform.documents import Document, load, suggest
-from pytest_netconform.matching.at import At, described
-from pytest_netconform.matching.references import Names
+from pytest_netconform.documents import Document, KeyPath, load, shown, suggest, validate
+from pytest_netconform.matching.at import At
+from pytest_netconform.matching.context import Context
+from pytest_netconform.matching.parsing import Names
+from pytest_netconform.suites.circles import circles
 from pytest_netconform.suites.compiling import (
     GROUPS,
+    Bindings,
     compile_bindings,
     compile_condition,
     compile_group,
     compile_place,
     compile_variables,
-    one_kind,
 )
-from pytest_netconform.suites.model import Check, Condition, Query, Suite, queries
+from pytest_netconform.suites.model import Check, Condition, Place, Query, Suite, queries
+
+if TYPE_CHECKING:
+    from pytest_netconform.suites.envelope import SuiteModel
 
 SUFFIX = ".suite.yaml"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def load_suite(path: Path, file: str | None = None) -> Suite:
-    """Read a suite file.
+    """Read a suite file by itself; whether what its checks need of other suites is there, a Library knows.
 
     Raises: DocumentError with every problem of the file.
     """
-    document = load(path, file or str(path))
-    suite = _Loader(document, path).suite()
+    document, suite = read_suite(path, file or str(path))
     document.check()
     assert suite is not None, "a suite that could not be made has reported why"
     return suite
 
 
-@dataclass
-class _Loader:
+def read_suite(path: Path, file: str) -> tuple[Document, Suite | None]:
+    """Read a suite file; the document has its problems, and there may be no suite then.
+
+    Raises: DocumentError where nothing more could be read.
+    """
+    document = load(path, file)
+    return document, _Reader(document, path).suite()
+
+
+def needs_of(document: Document) -> Iterator[tuple[str, KeyPath, str]]:
+    """Go over the needs as they stand in a file: a check's name, where its need stands, and the need."""
+    checks = document.data.get("checks") if isinstance(document.data, dict) else None
+    for name, spec in checks.items() if isinstance(checks, dict) else ():
+        needs = spec.get("needs") if isinstance(spec, dict) else None
+        for number, need in enumerate(needs if isinstance(needs, list) else ()):
+            if isinstance(need, str):
+                yield name, ("checks", name, "needs", number), need
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """What of a check its kinds have compiled."""
+
+    condition: Condition
+    place: Place | None
+    bindings: Bindings
+
+
+class _Reader:
     """One file on its way to a suite."""
 
-    document: Document
-    path: Path
-    names: Names = field(default_factory=dict)
+    def __init__(self, document: Document, path: Path) -> None:
+        self.document, self.path = document, path
+        self.names: Names = {}
+        self.kinds = kinds()
 
     def suite(self) -> Suite | None:
-        from pytest_netconform.documents import validate
+        """Read all of it, so that all that is wrong is told; None where no suite can be made of it."""
         from pytest_netconform.suites.envelope import SuiteModel
 
-        data = self.document.data
-        at = At(self.document)
-        model = validate(self.document, (), SuiteModel)
+        model, data = validate(self.document, (), SuiteModel), self.document.data
         if not isinstance(data, dict):
             return None
-        self._named(data, at)
+        at = At(self.document)
+        self._named(data, at.child("suite"))
         variables, self.names = compile_variables(data.get("vars"), at.child("vars"))
-        when = compile_condition(data["when"], at.child("when"), self.names) if "when" in data else None
+        when = (
+            compile_condition(data["when"], at.child("when"), Context(self.names)) if "when" in data else None
+        )
         place = compile_place(data["in"], at.child("in"), self.names) if "in" in data else None
-        checks = self._checks(data.get("checks"), at.child("checks"))
+        compiled = self._compiled(data.get("checks"), at.child("checks"))
         if model is None:
             return None
-        return Suite(model.suite, model.title, self.path, self.document.name, when, variables, place, model.or_none, checks)
+        checks = {name: self._check(model, name, found) for name, found in compiled.items()}
+        return Suite(
+            model.suite,
+            model.title,
+            self.path,
+            self.document.name,
+            when,
+            variables,
+            place,
+            model.or_none,
+            checks,
+        )
 
     def _named(self, data: dict[str, Any], at: At) -> None:
         stem = self.path.name.removesuffix(SUFFIX)
-        if isinstance(data.get("suite"), str) and data["suite"] != stem:
-            at.child("suite").problem(f"a suite has its file's name: expected {stem!r}, got {data['suite']!r}")
+        if not NAME.fullmatch(stem):
+            at.problem(f"a suite's file is named by letters, digits, '.', '_' and '-', not {shown(stem)}")
+        elif isinstance(data.get("suite"), str) and data["suite"] != stem:
+            at.problem(f"a suite has its file's name: expected {stem!r}, got {shown(data['suite'])}")
 
-    def _checks(self, spec: Any, at: At) -> dict[str, Check]:
+    def _compiled(self, spec: Any, at: At) -> dict[str, _Compiled]:
+        """Compile the checks; leaves out those that are wrong."""
+        if spec == {}:
+            at.problem("a suite needs at least one check")
         if not isinstance(spec, dict):
             return {}
-        if not spec:
-            at.problem("a suite needs at least one check")
-        found = {name: self._check(name, inner, at.child(name)) for name, inner in spec.items()}
-        self._local_needs(spec, at)
-        return {name: check for name, check in found.items() if check is not None}
+        self._refuse_needs(spec, at)
+        found = {name: self._compile(name, inner, at.child(name)) for name, inner in spec.items()}
+        return {name: compiled for name, compiled in found.items() if compiled is not None}
 
-    def _local_needs(self, spec: dict[str, Any], at: At) -> None:
-        for name, inner in spec.items():
-            needs = inner.get("needs") if isinstance(inner, dict) else None
-            for i, need in enumerate(needs if isinstance(needs, list) else ()):
-                if isinstance(need, str) and "::" not in need and need not in spec:
-                    place = at.child(name).child("needs").child(i)
-                    place.problem(f"unknown check {need!r}{suggest(need, list(spec))}")
+    def _refuse_needs(self, spec: dict[str, Any], at: At) -> None:
+        """Report needs that name no check of this file, or lead back to where they began."""
+        local: dict[str, list[str]] = {name: [] for name in spec}
+        for name, path, need in needs_of(self.document):
+            check = need.removeprefix(f"{self.path.name.removesuffix(SUFFIX)}::")
+            if check in spec:
+                local[name].append(check)
+            elif "::" not in check:
+                At(self.document, path).problem(f"unknown check {shown(check)}{suggest(check, spec)}")
+        for circle in circles(local):
+            at.child(circle[0]).child("needs").problem(
+                f"the check needs itself: {' -> '.join(circle)}", key=True
+            )
 
-    def _check(self, name: str, spec: Any, at: At) -> Check | None:
-        from pytest_netconform.documents import validate
-        from pytest_netconform.suites.envelope import CheckModel
-
+    def _compile(self, name: str, spec: Any, at: At) -> _Compiled | None:
+        if not NAME.fullmatch(name):
+            at.problem(f"a check is named by letters, digits, '.', '_' and '-', not {shown(name)}", key=True)
         if not isinstance(spec, dict):
-            at.problem(f"a check is a mapping with a kind, such as sysctl, got {described(spec)}")
             return None
-        model = validate(self.document, at.path, CheckModel)
-        bindings, names = (), self.names
+        bindings: Bindings | None = ()
+        names = self.names
         if "for" in spec:
             bindings, names = compile_bindings(spec["for"], at.child("for"), self.names)
         place = compile_place(spec["in"], at.child("in"), self.names) if "in" in spec else None
-        condition = self._condition(spec, at, names)
-        if condition is None or model is None:
+        condition = self._condition(spec, at, Context(names, watched=True))
+        if condition is None or bindings is None or ("in" in spec and place is None):
             return None
-        self._watched(model.over, condition, at)
-        line, _ = self.document.position(at.path, key=True)
-        return Check(
-            suite=str(self.document.data.get("suite")), name=name, file=self.document.name, line=line, condition=condition,
-            title=model.title, severity=model.severity, why=model.why, fix=model.fix, refs=tuple(model.refs),
-            needs=tuple(self._full(need) for need in model.needs), eventually_s=model.eventually, over_s=model.over,
-            place=place, bindings=bindings, or_none=model.or_none,
-        )  # fmt: skip
+        _refuse_over(spec, condition, at)
+        return _Compiled(condition, place, bindings)
 
-    def _full(self, need: str) -> str:
-        return need if "::" in need else f"{self.document.data.get('suite')}::{need}"
-
-    def _condition(self, spec: dict[str, Any], at: At, names: Names) -> Condition | None:
+    def _condition(self, spec: dict[str, Any], at: At, context: Context) -> Condition | None:
         from pytest_netconform.suites.envelope import CHECK_KEYS
 
         words = [word for word in spec if word not in CHECK_KEYS]
-        known = (*kinds(), *GROUPS)
+        known = (*self.kinds, *GROUPS)
         wrong = [word for word in words if word not in known]
         for word in wrong:
             at.child(word).unknown("key", word, (*known, *CHECK_KEYS))
-        if wrong:
-            return None
         if not words:
             at.problem("a check needs a kind that says what it looks at, such as link or sysctl", key=True)
+        if wrong or not words:
             return None
-        if words[0] in GROUPS and len(words) == 1:
-            return compile_group(words[0], spec[words[0]], at.child(words[0]), names)
-        if not one_kind(words, spec, at):
-            return None
-        body = kinds()[words[0]].compile(spec[words[0]], at.child(words[0]), names)
-        return body and Query(body)
+        if len(words) > 1:
+            one = f"a check has one kind, but here are {', '.join(words)}; use all: [...] or any: [...]"
+            at.problem(one, key=True)
+        found = [self._question(word, spec[word], at.child(word), context) for word in words]
+        return found[0] if len(found) == 1 else None
 
-    def _watched(self, over_s: float | None, condition: Condition, at: At) -> None:
-        grows = any(query.body.grows for query in queries(condition))
-        if grows and over_s is None:
-            at.problem("'grew' needs 'over', the time to watch, such as over: 2s", key=True)
-        if over_s is not None and not grows:
-            at.child("over").problem("'over' is for a check that says by how much something grew", key=True)
+    @staticmethod
+    def _question(word: str, spec: Any, at: At, context: Context) -> Condition | None:
+        if word in GROUPS:
+            return compile_group(word, spec, at, context)
+        body = kinds()[word].compile(spec, at, context)
+        return None if body is None else Query(body)
+
+    def _check(self, suite: SuiteModel, name: str, compiled: _Compiled) -> Check:
+        model = suite.checks[name]
+        needs = tuple(need if "::" in need else f"{suite.suite}::{need}" for need in model.needs)
+        line, _ = self.document.position(("checks", name), key=True)
+        return Check(
+            suite=suite.suite, name=name, file=self.document.name, line=line, condition=compiled.condition,
+            title=model.title, severity=model.severity, why=model.why, fix=model.fix, refs=model.refs, needs=needs,
+            eventually_s=model.eventually, over_s=model.over, place=compiled.place, bindings=compiled.bindings,
+            or_none=model.or_none,
+        )  # fmt: skip
+
+
+def _refuse_over(spec: dict[str, Any], condition: Condition, at: At) -> None:
+    """Report `grew` without `over`, and the other way round."""
+    grows = any(query.body.grows for query in queries(condition))
+    if grows and "over" not in spec:
+        at.problem("'grew' needs 'over', the time to watch, such as over: 2s", key=True)
+    if "over" in spec and not grows:
+        at.child("over").problem("'over' is for a check that says by how much something grew", key=True)

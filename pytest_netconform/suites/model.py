@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pytest_netconform.checks.base import Body
-from pytest_netconform.matching.references import Reference
-from pytest_netconform.matching.rows import Quantified
-
-SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
+from pytest_netconform.matching.quantified import Quantified
+from pytest_netconform.matching.references import Reference, references_in
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where to look, if not where the surroundings say: the target's own node, or those of its namespaces that match."""
+    """Where to look, if not where the surroundings say.
+
+    Shape: the target's own node, or with *which* those of its namespaces that match.
+    """
 
     kind: str
     which: Quantified | None = None
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return references_in(self.which)
 
     def __str__(self) -> str:
         return self.kind if self.which is None else f"{self.kind} {self.which.where}"
@@ -32,9 +38,14 @@ class Query:
     body: Body
     place: Place | None = None
 
-    @property
-    def references(self) -> frozenset[Reference]:
-        return self.body.references
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        return references_in(self.body, self.place)
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Say whether it asks here, and nothing has to be put in."""
+        return self.place is None and not self.body.references
 
 
 @dataclass(frozen=True)
@@ -45,8 +56,8 @@ class Group:
     members: tuple[Query | Group, ...]
 
     @property
-    def references(self) -> frozenset[Reference]:
-        return frozenset().union(*(member.references for member in self.members))
+    def references(self) -> tuple[Reference, ...]:
+        return references_in(*self.members)
 
 
 Condition = Query | Group
@@ -85,7 +96,7 @@ class Check:
     bindings: tuple[tuple[str, Query], ...] = ()
     or_none: bool = False
 
-    @property
+    @cached_property
     def id(self) -> str:
         return f"{self.suite}::{self.name}"
 

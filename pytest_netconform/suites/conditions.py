@@ -1,0 +1,104 @@
+"""Judging conditions and `for`: the queries of a check at one look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pytest_netconform.checks.base import Body
+from pytest_netconform.facts.base import Fact
+from pytest_netconform.matching.references import Scope, Unresolved
+from pytest_netconform.suites.model import Check, Condition, Group, Query
+from pytest_netconform.suites.observing import Look, bound, selected
+from pytest_netconform.verdicts import Judgement, Verdict, erred, failed, judged
+
+MOST_BOUND = 100_000
+
+
+def judge_condition(condition: Condition, look: Look, scope: Scope) -> Judgement:
+    """Judge a query, or several of which any or all must hold."""
+    if isinstance(condition, Group):
+        return _all(condition, look, scope) if condition.word == "all" else _any(condition, look, scope)
+    if condition.is_plain:
+        return placed(look.judge(condition.body), look)
+    return _judge_query(condition, look, scope)
+
+
+def _all(group: Group, look: Look, scope: Scope) -> Judgement:
+    return Judgement.join(judge_condition(member, look, scope) for member in group.members)
+
+
+def _any(group: Group, look: Look, scope: Scope) -> Judgement:
+    """Take the first that passes; else what kept the others from it, of which what cannot be known weighs more."""
+    parts = []
+    for member in group.members:
+        part = judge_condition(member, look, scope)
+        if part.verdict is Verdict.PASS:
+            return part
+        parts.append(part)
+    unknown = [part for part in parts if part.verdict is Verdict.SKIP]
+    erring = any(part.verdict is Verdict.ERROR for part in parts)
+    return Judgement.join(unknown if unknown and not erring else parts)
+
+
+def _judge_query(query: Query, look: Look, scope: Scope) -> Judgement:
+    """Judge a query that looks elsewhere, or goes over the lists that its references stand for."""
+    try:
+        looks = look.at(query.place, scope)
+        scopes = scope.expansions(query.body.references)
+    except Unresolved as why:
+        return placed(unresolved(why), look)
+    if not looks:
+        return failed(f"no namespace is a {query.place}")
+    return Judgement.join(_judge_body(query.body, each, expanded) for each in looks for expanded in scopes)
+
+
+def _judge_body(body: Body, look: Look, scope: Scope) -> Judgement:
+    try:
+        return placed(look.judge(body.bind(scope)), look)
+    except Unresolved as why:
+        return placed(unresolved(why), look)
+
+
+def unresolved(why: Unresolved) -> Judgement:
+    """Judge what a reference keeps from being judged."""
+    return judged(why.verdict, str(why))
+
+
+def placed(judgement: Judgement, look: Look) -> Judgement:
+    """Name the namespace in what was found there."""
+    if not look.name:
+        return judgement
+    return Judgement(tuple(replace(each, place=each.place or look.name) for each in judgement.findings))
+
+
+def bind(check: Check, look: Look, scope: Scope) -> tuple[list[Scope], Judgement]:
+    """Go over what `for` binds, entry by entry; gives the combinations, and what is wrong with binding them."""
+    scopes, wrong = [scope], list[Judgement]()
+    for name, query in check.bindings:
+        outer, scopes = scopes, []
+        for each in outer:
+            try:
+                rows, nothing = _bound_rows(query, look, each)
+            except Unresolved as why:
+                wrong.append(unresolved(why))
+                continue
+            if not rows and not check.or_none:
+                wrong.append(failed(f"'for' binds no {name}: {nothing}"))
+            scopes += [each.with_(name, row) for row in rows]
+            if len(scopes) > MOST_BOUND:
+                return [], erred(f"'for' binds more than {MOST_BOUND} combinations")
+    return scopes, placed(Judgement.join(wrong), look)
+
+
+def _bound_rows(query: Query, look: Look, scope: Scope) -> tuple[list[Fact], str]:
+    """Give the rows that a binding selects, and where there are none, why.
+
+    Raises: Unresolved.
+    """
+    rows: list[Fact] = []
+    nothing = f"no namespace is a {query.place}"
+    for each, body in bound(query, look, scope):
+        rows += selected(body, each)
+        if not rows:
+            nothing = "; ".join(map(str, each.judge(body).findings))
+    return rows, nothing
