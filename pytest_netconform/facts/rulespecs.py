@@ -50,6 +50,7 @@ OWNERS = {
 }  # fmt: skip
 """Options that may stand apart from their `-m`, and the modules that have them."""
 FULL = 0xFFFFFFFF
+LAST_PORT = 65535
 TCP_FLAGS = frozenset({"FIN", "SYN", "RST", "PSH", "ACK", "URG"})
 UNITS = {"s": "sec", "m": "min", "h": "hour", "d": "day"}
 DEFAULTS: frozenset[tuple[str, str, str]] = frozenset(
@@ -96,12 +97,22 @@ def masked(text: str) -> tuple[int, int]:
     return number(value), number(mask) if mask else FULL
 
 
-def port_range(text: str) -> tuple[str, str]:
+def port_range(text: str) -> tuple[int, int]:
     first, colon, last = text.replace("-", ":").partition(":")
-    return (first or "0", last or "65535") if colon else (first, first)
+    return (int(first or 0), int(last or LAST_PORT)) if colon else (int(first), int(first))
 
 
-def ports(text: str) -> frozenset[tuple[str, str]]:
+def other_ports(ports: tuple[int, int], negated: bool) -> tuple[tuple[int, int], bool]:
+    """Write `! :90` as `91:`, as iptables-nft does."""
+    first, last = ports
+    if negated and first == 0 and last < LAST_PORT:
+        return (last + 1, LAST_PORT), False
+    if negated and last == LAST_PORT and first > 0:
+        return (0, first - 1), False
+    return ports, negated
+
+
+def ports(text: str) -> frozenset[tuple[int, int]]:
     return frozenset(map(port_range, text.split(",")))
 
 
@@ -161,6 +172,8 @@ def meaning(option: Option) -> Meaning:
     if form := FORMS.get(name):
         with suppress(ValueError):
             value = form(value)
+    if name in ("sport", "dport") and isinstance(value, tuple):
+        value, negated = other_ports(value, negated)
     return SYNONYMS.get(name, name), value, negated
 
 

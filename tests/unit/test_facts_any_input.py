@@ -33,7 +33,8 @@ TABLES: dict[str, Parse] = {
     "fdb": parse_fdb,
 }
 RAW = (
-    "linkinfo", "info_kind", "info_data", "stats64", "addr_info", "dynamic", "metrics", "from", "srclen", "dstlen",
+    "linkinfo", "info_kind", "info_data", "stats64", "addr_info", "dynamic", "metrics", "from", "srclen",
+    "dstlen",
     "not", "nop", "uid_start", "sport_start", "suppress_prefixlen", "viaIf", "deleted", "odd",
 )  # fmt: skip
 FACTS = (Link, Addr, Route, Rule, Neigh, Fdb)
