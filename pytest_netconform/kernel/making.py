@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from pytest_netconform.errors import BuildError
@@ -15,7 +15,6 @@ from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.threads import in_a_thread
 
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
-OPENING = os.O_RDONLY | os.O_CLOEXEC
 CONF = "/proc/sys/net/ipv4/conf"
 DEFAULTS = {
     **dict.fromkeys(("accept_redirects", "send_redirects", "secure_redirects", "shared_media"), "1"),
@@ -42,21 +41,7 @@ def make_netns(names: Iterable[str]) -> list[Namespaces]:
 
     Needs: CAP_SYS_ADMIN, CAP_NET_ADMIN.
     """
-    made: list[Namespaces] = []
-
-    def make() -> None:
-        for name in names:
-            _unshare(name, syscalls.CLONE_NEWNET)
-            made.append(Namespaces(name, net=os.open("/proc/thread-self/ns/net", OPENING), mortal=True))
-            _start()
-
-    try:
-        in_a_thread(make)
-    except BaseException:
-        for namespaces in made:
-            namespaces.close()
-        raise
-    return made
+    return _made(_netns, names)
 
 
 def make_node(name: str) -> Namespaces:
@@ -64,7 +49,25 @@ def make_node(name: str) -> Namespaces:
 
     Needs: CAP_SYS_ADMIN, CAP_NET_ADMIN.
     """
-    return in_a_thread(lambda: _node(name))
+    return _made(_node, [name])[0]
+
+
+def _made(make: Callable[[str], Namespaces], names: Iterable[str]) -> list[Namespaces]:
+    """Make all in one thread, or none."""
+    made: list[Namespaces] = []
+    try:
+        in_a_thread(lambda: made.extend(map(make, names)))
+    except BaseException:
+        for namespaces in made:
+            namespaces.close()
+        raise
+    return made
+
+
+def _netns(name: str) -> Namespaces:
+    _unshare(name, syscalls.CLONE_NEWNET)
+    _start()
+    return _opened(name, "net")
 
 
 def _node(name: str) -> Namespaces:
@@ -75,8 +78,20 @@ def _node(name: str) -> Namespaces:
         mounts.furnish(name)
     except (OSError, BuildError) as error:
         raise BuildError(f"{name}: {error}") from error
-    net, mnt, uts = (os.open(f"/proc/thread-self/ns/{kind}", OPENING) for kind in ("net", "mnt", "uts"))
-    return Namespaces(name, net=net, mnt=mnt, uts=uts, mortal=True)
+    return _opened(name, "net", "mnt", "uts")
+
+
+def _opened(name: str, *kinds: str) -> Namespaces:
+    """Hold the calling thread's namespaces by descriptors."""
+    fds: dict[str, int] = {}
+    try:
+        for kind in kinds:
+            fds[kind] = os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+        return Namespaces(name, mortal=True, **fds)
+    except OSError as error:
+        for fd in fds.values():
+            os.close(fd)
+        raise BuildError(f"{name}: {error}") from error
 
 
 def _unshare(name: str, flags: int) -> None:

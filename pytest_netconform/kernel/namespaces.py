@@ -18,6 +18,8 @@ from pytest_netconform.kernel.threads import Handle, inside
 
 T = TypeVar("T")
 NS_GET_NSTYPE = 0xB703
+PATIENCE_S = 1.0
+"""How long an interrupt waits for a user's function, which may be about to end or never to."""
 
 
 class Namespaces:
@@ -75,14 +77,13 @@ class Namespaces:
     def call(self, fn: Callable[..., T], *args: Any) -> T:
         """Call *fn* in a fresh thread inside; it shares everything else with us."""
         handles = self.handles
-        return inside(handles, lambda: fn(*args)) if handles else fn(*args)
+        return inside(handles, lambda: fn(*args), PATIENCE_S) if handles else fn(*args)
 
     def call_in_net(self, fn: Callable[..., T], *args: Any) -> T:
-        """Call *fn* in the network namespace alone, with our own /proc: a node's does not know our threads."""
+        """Call *fn* in the network namespace alone: our own /proc knows our threads, a node's does not."""
         if self.net is None:
             return fn(*args)
-        result: T = inside([(self.net, syscalls.CLONE_NEWNET)], lambda: fn(*args))
-        return result
+        return inside([(self.net, syscalls.CLONE_NEWNET)], lambda: fn(*args), PATIENCE_S)
 
     def socket(self, family: int, kind: int, proto: int = 0) -> socket.socket:
         """Open a socket inside; it stays there, and can be used from any thread."""
@@ -121,10 +122,7 @@ class Namespaces:
 
         Shape: *options* as of subprocess.Popen; text streams, and an empty stdin, unless they say otherwise.
         """
-        child = self._spawned(command, env, {"stdin": subprocess.DEVNULL, **options})
-        if self._processes is not None:
-            self._processes.adopt(child)
-        return child
+        return self._spawned(command, env, {"stdin": subprocess.DEVNULL, **options})
 
     def end(self) -> None:
         """Have the kernel end the processes inside, without waiting for it."""
@@ -150,7 +148,10 @@ class Namespaces:
         defaults = {"text": True, "errors": "replace", "start_new_session": True, "env": environment(env)}
 
         def spawn() -> subprocess.Popen[str]:
-            return subprocess.Popen(argv(command), **{**defaults, **options})
+            child = subprocess.Popen(argv(command), **{**defaults, **options})
+            if self._processes is not None:  # here, so that no interrupt comes between
+                self._processes.adopt(child)
+            return child
 
         try:
             return inside(handles, spawn) if handles else spawn()
@@ -158,7 +159,7 @@ class Namespaces:
             raise CommandFailed(
                 self.name, shown(command), 127, "", f"no such program: {error.filename}"
             ) from error
-        except PermissionError as error:
+        except OSError as error:
             raise CommandFailed(self.name, shown(command), 126, "", str(error)) from error
 
 

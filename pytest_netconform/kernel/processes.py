@@ -44,8 +44,8 @@ class Processes:
 
     def adopt(self, child: subprocess.Popen[str]) -> None:
         """Bury *child* at the latest when the namespace ends."""
-        self.children = [other for other in self.children if other.poll() is None]
-        self.children.append(child)
+        with self._lock:
+            self.children = [*(other for other in self.children if other.poll() is None), child]
 
     def end(self) -> None:
         """Let go of the lifeline; the kernel kills what still runs. Does not wait for it."""
@@ -73,47 +73,41 @@ class Processes:
     def forget(self) -> None:
         """In a forked child: let go of the lifeline, which must not outlive our parent."""
         self.end()
-        self._init = None
+        self._init, self._lock = None, threading.Lock()
 
     def _started(self) -> int:
         inner, self._lifeline = os.pipe()
         try:
-            self._init = in_a_thread(lambda: self._spawned(inner))
-            return os.open(f"/proc/{self._init.pid}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            self.end()
-            raise BuildError(f"{self.name}: no PID namespace: {error}") from error
-        except BaseException:
-            self.end()
+            pid = in_a_thread(lambda: self._spawned(inner))
+            return os.open(f"/proc/{pid}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise BuildError(f"{self.name}: no PID namespace: {error}") from error
             raise
         finally:
             os.close(inner)
 
-    def _spawned(self, inner: int) -> subprocess.Popen[str]:
-        """Start init in the thread that will have no other child in its new PID namespace."""
+    def _spawned(self, inner: int) -> int:
+        """Start init, in a thread that has no other child in its new PID namespace; give its process id."""
         enter(self._handles)
         syscalls.unshare(syscalls.CLONE_NEWPID)
-        script = (OWN_PROC if self._own_proc else "") + INIT
-        with contextlib.ExitStack() as undo:
-            init = subprocess.Popen(
-                ["sh", "-c", script],
-                stdin=inner,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                cwd="/",
-                start_new_session=True,
-            )
-            undo.callback(init.wait)
-            undo.callback(init.kill)
-            assert init.stdout is not None
-            with init.stdout as words:
-                if (said := words.readline()) != "ready\n":
-                    raise BuildError(f"{self.name}: no PID namespace: {(said + words.read()).strip()}")
-            if self._own_proc:
-                mounts.protect_sysctls()
-            undo.pop_all()
-            return init
+        self._init = subprocess.Popen(
+            ["sh", "-c", (OWN_PROC if self._own_proc else "") + INIT],
+            stdin=inner,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd="/",
+            start_new_session=True,
+        )
+        assert self._init.stdout is not None
+        with self._init.stdout as words:
+            if (said := words.readline()) != "ready\n":
+                raise BuildError(f"{self.name}: no PID namespace: {(said + words.read()).strip()}")
+        if self._own_proc:
+            mounts.protect_sysctls()
+        return self._init.pid
 
 
 _alive: weakref.WeakSet[Processes] = weakref.WeakSet()

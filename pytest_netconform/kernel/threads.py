@@ -25,6 +25,9 @@ class _Work(threading.Thread):
         self.fn: Callable[[], Any] | None = fn
         self.result: Any = None
         self.error: BaseException | None = None
+        self.finished = False
+        self.done = threading.Lock()
+        self.done.acquire()
 
     def run(self) -> None:
         try:
@@ -32,17 +35,28 @@ class _Work(threading.Thread):
         except BaseException as error:
             self.error = error
         finally:
-            self.fn = None
+            self.fn, self.finished = None, True
+            self.done.release()
+
+    def outlast(self, patience_s: float) -> None:
+        """After an interrupt: wait for the end, unless the interrupt came after it, or before the start."""
+        if not self.finished and not self.done.acquire(timeout=0.1) and self.ident is not None:
+            self.done.acquire(timeout=patience_s)
 
 
-def in_a_thread(fn: Callable[[], T]) -> T:
+def in_a_thread(fn: Callable[[], T], patience_s: float = 10.0) -> T:
     """Call *fn* in a fresh thread, and give or raise what it does, when the kernel has buried the thread.
 
-    Python's own join returns a moment before that, while the thread still holds its namespaces.
+    Python's own join returns a moment before that, while the thread still holds its namespaces. An interrupt
+    waits for the call up to *patience_s*, since who is interrupted may close next what the call works with.
     """
     work = _Work(fn)
-    work.start()
-    work.join()
+    try:
+        work.start()
+        work.done.acquire()
+    except BaseException:
+        work.outlast(patience_s)
+        raise
     task = f"/proc/self/task/{work.native_id}"
     while os.path.exists(task):  # noqa: PTH110 - a Path costs as much as the thread
         os.sched_yield()
@@ -63,11 +77,11 @@ def enter(handles: Sequence[Handle]) -> None:
         syscalls.setns(fd, kind)
 
 
-def inside(handles: Sequence[Handle], fn: Callable[[], T]) -> T:
+def inside(handles: Sequence[Handle], fn: Callable[[], T], patience_s: float = 10.0) -> T:
     """Call *fn* in a fresh thread inside the namespaces."""
 
     def entered() -> T:
         enter(handles)
         return fn()
 
-    return in_a_thread(entered)
+    return in_a_thread(entered, patience_s)

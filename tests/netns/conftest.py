@@ -34,30 +34,6 @@ def _eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
     return True
 
 
-@pytest.fixture(scope="session")
-def namespaces_alive() -> Callable[[], set[int]]:
-    """List the inodes of all namespaces that a process is in, or holds a descriptor of."""
-    return _namespaces_alive
-
-
-def _namespaces_alive() -> set[int]:
-    found = set()
-    for process in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208
-        for folder in ("ns", "fd"):
-            try:
-                names = os.listdir(f"/proc/{process}/{folder}")  # noqa: PTH208
-            except OSError:
-                continue
-            for name in names:
-                try:
-                    link = os.readlink(f"/proc/{process}/{folder}/{name}")  # noqa: PTH115
-                except OSError:
-                    continue
-                if link.endswith("]") and ":[" in link:
-                    found.add(int(link.partition(":[")[2][:-1]))
-    return found
-
-
 @pytest.fixture
 def descriptors() -> Callable[[], int]:
     """Count our own open descriptors."""

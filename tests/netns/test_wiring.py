@@ -1,0 +1,232 @@
+"""Devices between namespaces."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_netconform.errors import BuildError
+from pytest_netconform.kernel import rtnetlink
+from pytest_netconform.nodes import Net, Netns
+
+
+@pytest.fixture
+def net() -> Iterator[Net]:
+    with Net() as net:
+        yield net
+
+
+@pytest.fixture
+def two(net: Net) -> tuple[Netns, Netns]:
+    return net.netns("one"), net.netns("two")
+
+
+def test_a_subnet_gives_its_first_two_addresses(net: Net, two: tuple[Netns, Netns]) -> None:
+    first, second = net.veth(*two, subnet="192.0.2.0/24")
+    assert (first.ip, second.ip) == ("192.0.2.1", "192.0.2.2")
+    assert [str(address) for address in first.addresses] == ["192.0.2.1/24"]
+    assert two[0].ping(two[1]).replied
+
+
+@pytest.mark.parametrize(
+    ("subnet", "ips"),
+    [
+        ("192.0.2.4/31", ("192.0.2.4", "192.0.2.5")),
+        ("2001:db8::/64", ("2001:db8::1", "2001:db8::2")),
+        ("2001:db8::2/127", ("2001:db8::2", "2001:db8::3")),
+    ],
+)
+def test_other_subnets_do_too(net: Net, two: tuple[Netns, Netns], subnet: str, ips: tuple[str, str]) -> None:
+    ends = net.veth(*two, subnet=subnet)
+    assert tuple(end.ip for end in ends) == ips
+    assert two[0].ping(ips[1]).replied
+
+
+def test_addresses_may_be_chosen(net: Net, two: tuple[Netns, Netns]) -> None:
+    net.veth(*two, subnet="192.0.2.0/24", addrs=("192.0.2.7", "192.0.2.9/24"))
+    assert two[0].ping("192.0.2.9").replied
+    assert two[1].ping("192.0.2.7").replied
+
+
+def test_an_ipv6_address_can_be_used_at_once(net: Net, two: tuple[Netns, Netns]) -> None:
+    net.veth(*two, subnet="2001:db8::/64")
+    assert not {flag for addr in two[0].addrs for flag in addr.flags} & {"tentative", "dadfailed"}
+    assert two[0].ping("2001:db8::2", timeout_s=0.3).replied
+
+
+def test_both_ends_have_the_mtu_and_are_up(net: Net, two: tuple[Netns, Netns]) -> None:
+    ends = net.veth(*two, ifnames=("left0", "right0"), mtu=1400)
+    assert [(end.link.ifname, end.link.mtu, end.link.operstate) for end in ends] == [
+        ("left0", 1400, "UP"),
+        ("right0", 1400, "UP"),
+    ]
+
+
+def test_no_two_devices_of_a_net_have_the_same_ifindex(net: Net, two: tuple[Netns, Netns]) -> None:
+    devices = [*net.veth(*two), *net.veth(*two, ifnames=("eth1", "eth1")), net.bridge(two[0])]
+    assert len({device.ifindex for device in devices}) == 5
+    assert [device.link.ifindex for device in devices] == [device.ifindex for device in devices]
+
+
+def test_a_bridge_forwards_between_its_ports_from_the_first_packet_on(net: Net) -> None:
+    switch, hosts = net.netns("switch"), [net.netns(f"host{number}") for number in range(4)]
+    bridge = net.bridge(switch, addr="192.0.2.254/24")
+    for number, host in enumerate(hosts):
+        port, _ = net.veth(
+            switch, host, ifnames=(f"port{number}", "eth0"), addrs=(None, f"192.0.2.{number + 1}/24")
+        )
+        bridge.attach(port)
+        assert host.ping("192.0.2.254", timeout_s=0.2).replied
+        assert all(host.ping(other, timeout_s=0.2).replied for other in hosts[:number])
+
+
+def test_a_bridge_takes_ports_that_are_down(net: Net, two: tuple[Netns, Netns]) -> None:
+    bridge = net.bridge(two[0])
+    port, _ = net.veth(*two)
+    two[1].run("ip link set eth0 down")
+    bridge.attach(port)
+    assert port.link.master == "br0"
+    assert bridge.link.operstate != "UP"
+
+
+def test_a_port_of_another_namespace_is_refused(net: Net, two: tuple[Netns, Netns]) -> None:
+    bridge = net.bridge(two[0])
+    _, there = net.veth(*two)
+    with pytest.raises(BuildError, match=r"eth0 of two.*cannot be a port of.*br0 of one"):
+        bridge.attach(there)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"ifnames": ("a-name-too-long-", "eth0")}, "'a-name-too-long-' has 16 bytes; Linux takes 15"),
+        ({"ifnames": ("eth0", "ö" * 8)}, "has 16 bytes"),
+        ({"ifnames": ("eth 0", "eth0")}, "'eth 0' is no name for a device"),
+        ({"ifnames": ("", "eth0")}, "'' is no name for a device"),
+        ({"ifnames": ("eth%d", "eth0")}, "'eth%d' is no name for a device"),
+        ({"ifnames": ("taken", "eth0")}, "one has a device 'taken' already"),
+        ({"ifnames": ("eth0", "taken")}, "two has a device 'taken' already"),
+        ({"subnet": "192.0.2.1/24"}, "subnet 192.0.2.1/24: .*host bits set"),
+        ({"subnet": "192.0.2.0/32"}, "has no two addresses"),
+        ({"subnet": "nonsense"}, "subnet nonsense: "),
+        ({"subnet": "192.0.2.0/24", "addrs": ("192.0.2.1", "192.0.3.1")}, "192.0.3.1 is outside its subnet"),
+        ({"subnet": "192.0.2.0/24", "addrs": ("192.0.2.1", "2001:db8::1")}, "outside its subnet"),
+        ({"addrs": ("192.0.2.1", None)}, "192.0.2.1 has no prefix length"),
+        ({"mtu": 20}, "one: link add eth0 type veth: .*EINVAL"),
+        ({"mtu": 1000, "subnet": "2001:db8::/64"}, r"one: addr add 2001:db8::1/64 dev eth0: .*\("),
+    ],
+)
+def test_a_mistake_is_told_and_leaves_nothing_half_built(
+    net: Net, two: tuple[Netns, Netns], options: dict[str, Any], words: str
+) -> None:
+    net.veth(*two, ifnames=("taken", "taken"))
+    with pytest.raises(BuildError, match=words):
+        net.veth(*two, **options)
+    assert [[link.ifname for link in netns.links] for netns in two] == [["lo", "taken"]] * 2
+    net.veth(*two, subnet="192.0.2.0/30")
+
+
+def test_both_ends_in_one_namespace_need_two_names(net: Net, two: tuple[Netns, Netns]) -> None:
+    with pytest.raises(BuildError, match="one has a device 'eth0' already"):
+        net.veth(two[0], two[0])
+    net.veth(two[0], two[0], ifnames=("eth0", "eth1"))
+    assert [link.ifname for link in two[0].links] == ["lo", "eth0", "eth1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("one", "a namespace 'one' already"),
+        ("", "'' is no name"),
+        ("a b", "'a b' is no name"),
+        ("../x", "is no name"),
+    ],
+)
+def test_a_bad_name_for_a_namespace_is_refused(net: Net, name: str, words: str) -> None:
+    net.netns("one")
+    for make in (net.netns, net.node):
+        with pytest.raises(BuildError, match=words):
+            make(name)
+    assert [member.name for member in net] == ["one"]
+
+
+def test_a_netns_of_a_net_is_found_by_its_name(net: Net) -> None:
+    made = net.netns("node1/pod1")
+    assert net["node1/pod1"] is made
+    with pytest.raises(KeyError, match="no namespace 'node2', but node1/pod1"):
+        net["node2"]
+
+
+def test_the_kernels_own_words_are_in_an_error(two: tuple[Netns, Netns]) -> None:
+    with pytest.raises(BuildError, match=r"^one: link add br0 type brigde: Unknown device type \(\w+\)$"):
+        two[0].rtnetlink.do(rtnetlink.link_add("br0", "brigde"))
+
+
+def test_of_several_requests_the_refused_one_is_named(two: tuple[Netns, Netns]) -> None:
+    requests = [rtnetlink.link_add(f"br{number}", "bridge") for number in (0, 1, 1, 2)]
+    with pytest.raises(BuildError, match="one: link add br1 type bridge: File exists"):
+        two[0].rtnetlink.do(*requests)
+    assert [link.ifname for link in two[0].links] == ["lo", "br0", "br1", "br2"]
+
+
+def test_many_requests_are_more_than_one_batch(net: Net, two: tuple[Netns, Netns]) -> None:
+    near, _ = net.veth(*two)
+    wanted = [ipaddress.ip_interface(f"10.0.{number // 250}.{number % 250 + 1}/32") for number in range(1000)]
+    two[0].rtnetlink.do(*(rtnetlink.addr_add(near, address) for address in wanted))
+    assert {address for _, address in two[0].rtnetlink.addresses() if address.network.prefixlen == 32} == set(
+        wanted
+    )
+
+
+def test_routes_and_neighbours_are_set_without_a_command(net: Net, two: tuple[Netns, Netns]) -> None:
+    near, far = net.veth(*two, subnet="192.0.2.0/30")
+    two[1].rtnetlink.do(rtnetlink.addr_add(far, ipaddress.ip_interface("203.0.113.1/32")))
+    two[0].rtnetlink.do(
+        rtnetlink.route_add("203.0.113.0/24", near, via="192.0.2.2"),
+        rtnetlink.route_add("2001:db8::/32", kind="unreachable", table=777),
+        rtnetlink.neigh_replace("192.0.2.2", far.link.address or "", near),
+    )
+    assert two[0].ping("203.0.113.1").replied
+    assert ("PERMANENT",) in [neigh.state for neigh in two[0].neighs]
+    assert [(route.type, route.table) for route in two[0].routes if route.dst == "2001:db8::/32"] == [
+        ("unreachable", "777")
+    ]
+
+
+def test_a_link_that_does_not_come_up_is_an_error(net: Net, two: tuple[Netns, Netns]) -> None:
+    near, _ = net.veth(*two)
+    two[1].run("ip link set eth0 down")
+    with two[0].rtnetlink.watching(), pytest.raises(BuildError, match=r"eth0 did not come up within 0\.1 s"):
+        two[0].rtnetlink.await_up(near, timeout_s=0.1)
+
+
+def test_building_works_inside_a_running_event_loop() -> None:
+    async def build() -> bool:
+        with Net() as net:
+            one, two = net.node("one"), net.netns("two")
+            net.veth(one, two, subnet="192.0.2.0/30")
+            return one.ping(two).replied
+
+    assert asyncio.run(build())
+
+
+def test_the_fixtures_serve_beside_a_users_own(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def node():
+            return "mine"
+
+        def test_theirs_and_ours(node, netns, veth, bridge):
+            assert node == "mine"
+            one, two = netns("one"), netns("two")
+            port, _ = veth(one, two, addrs=(None, "192.0.2.2/24"))
+            bridge(one, addr="192.0.2.1/24").attach(port)
+            assert two.ping(one).replied
+    """)
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
