@@ -6,8 +6,8 @@ no-duplicates: {addr: {none: {flags: dadfailed}}}
 ```
 
 Passes where an address matches. Fails where none does. Errors where the addresses could not be read.
-Rows: one for each address; `local` is the address itself, `prefixlen` its prefix, `address` the other end of a point-to-point
-link.
+Rows: one for each address; `local` is the address itself, `prefixlen` its prefix, `address` the other end of
+a point-to-point link.
 Source: ip-address(8).
 """
 

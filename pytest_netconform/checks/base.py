@@ -1,4 +1,4 @@
-"""What every kind of check is made of: it says what it asks and judges the answers, and never looks itself."""
+"""What every kind of check is made of: it says what it asks and judges the answers, and never looks."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def _judged(part: Part, answers: Answers, before: Answers | None) -> Judgement:
 class Kind:
     """One kind of question; subclasses change how its spec is read, never how it is judged.
 
-    Shape: *row* is the fact that its table has a row of each, *noun* what several of them are called, *see* makes,
-           from a row, the command that shows it to a person.
+    Shape: *row* is the fact that its table has a row of each, *noun* what several of them are called, *see*
+           makes, from a row, the command that shows it to a person.
     """
 
     name: str
@@ -128,7 +128,7 @@ class KeyedKind(Kind):
 
 
 def named_by(expected: Quantified, field: str) -> str | Template | None:
-    """Give the name, or pattern of names, of all rows that something is expected of; None where there is no such one."""
+    """Give the one name, or pattern of names, of all rows that something is expected of; None without one."""
     entries = [entry for quantifier in expected.quantifiers for entry in quantifier.entries]
     names = [_literal(expected.where, field)] if expected.where is not None else []
     if not names or names[0] is None:

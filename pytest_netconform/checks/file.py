@@ -6,8 +6,8 @@ no-loop: {file: {path: /etc/resolv.conf, lines: {none: {match: "^nameserver 127"
 one-cni: {file: {where: {path: /etc/cni/net.d/*.conflist}, count: 1}}
 ```
 
-Passes where a file matches. Fails where none does: a file that is not there is a fact. Errors where it could not
-be read.
+Passes where a file matches. Fails where none does: a file that is not there is a fact. Errors where it could
+not be read.
 Rows: `path type size mode target`, and of its contents `text lines env json`.
 """
 

@@ -4,10 +4,11 @@
 vtep: {link: {ifname: flannel.1, kind: vxlan, flags: UP, info: {id: 1, port: 8472, learning: false}}}
 ```
 
-Passes where a device matches. Fails where none does, and shows the one that comes nearest. Errors where the devices could not
-be read.
-Rows: one for each device. `kind` is that of `ip link add ... type`; `info.*` and `slave.*` are what the kernel says of a kind
-and of a port. `flags` is a list. A working vxlan device has operstate UNKNOWN: match its flags.
+Passes where a device matches. Fails where none does, and shows the one that comes nearest. Errors where the
+devices could not be read.
+Rows: one for each device. `kind` is that of `ip link add ... type`; `info.*` and `slave.*` are what the
+kernel says of a kind and of a port. `flags` is a list. A working vxlan device has operstate UNKNOWN: match
+its flags.
 Source: ip-link(8).
 """
 

@@ -26,7 +26,7 @@ def with_slashes(value: Any) -> str:
 class NamedValueKind(KeyedKind):
     """A kind whose rows have a name and a value.
 
-    Shape: *because* says where a value comes from, as the end of a line; *patterns* that a name may be a pattern.
+    Shape: *because* says where a value comes from, as the end of a line; *patterns* that a name may be one.
     """
 
     because: Callable[[Any], str] = field(default=of_nothing)

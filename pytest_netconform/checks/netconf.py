@@ -6,8 +6,8 @@ rp-filter: {netconf: {where: {family: inet, ifname: eth0}, each: {rp_filter: {no
 ```
 
 Passes where the interfaces match. Fails where one does not. Errors where the values could not be read.
-Rows: one for each family and interface, without `all` and `default`; rp_filter is as applied, the larger of those of `all` and
-of the interface.
+Rows: one for each family and interface, without `all` and `default`; rp_filter is as applied, the larger of
+those of `all` and of the interface.
 Source: ip-netconf(8); the kernel's ip-sysctl documentation.
 """
 

@@ -5,7 +5,8 @@ has-pods: {netns: {kind: pod}}
 ```
 
 Passes where a namespace matches. Fails where none does. Errors where the namespaces could not be listed.
-Rows: one for each namespace that is held by a process or a name; `kind` is `pod` where a veth in it has its peer in the node.
+Rows: one for each namespace that is held by a process or a name; `kind` is `pod` where a veth in it has its
+peer in the node.
 Source: /proc/PID/ns/net, /run/netns.
 """
 

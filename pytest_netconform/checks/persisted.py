@@ -4,8 +4,8 @@
 forwarding-survives: {persisted: {net.ipv4.ip_forward: 1}}
 ```
 
-Passes where both systemd-sysctl and `sysctl --system` end with a value that matches. Fails where one of them does
-not, and names the file and line that win. Errors where a file could not be read.
+Passes where both systemd-sysctl and `sysctl --system` end with a value that matches. Fails where one of them
+does not, and names the file and line that win. Errors where a file could not be read.
 Rows: two for each name, one for each reader: `name reader value file line`. Aliases are resolved:
 net.ipv4.conf.all.forwarding is net.ipv4.ip_forward.
 Source: sysctl.d(5), systemd-sysctl(8), sysctl(8).

@@ -9,8 +9,9 @@ from importlib import import_module
 from pytest_netconform.checks.base import Kind
 
 OURS = (
-    "link", "addr", "route", "rule", "neigh", "fdb", "netconf", "chain", "sysctl", "persisted", "file", "netns",
-)  # fmt: skip
+    *("link", "addr", "route", "rule", "neigh", "fdb", "netconf", "chain"),
+    *("sysctl", "persisted", "file", "netns"),
+)
 RESERVED = frozenset(
     [
         "any",

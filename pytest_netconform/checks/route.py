@@ -5,7 +5,8 @@ way-out: {route: {dst: default, family: inet, gateway: present}}
 no-unreachable: {route: {none: {table: main, type: {any_of: [unreachable, prohibit]}, family: inet}}}
 ```
 
-Passes where a route matches. Fails where none does, and shows the nearest. Errors where the routes could not be read.
+Passes where a route matches. Fails where none does, and shows the nearest. Errors where the routes could not
+be read.
 Rows: one for each route. `dst` is `default` or a network; a route in no named table has table `main`.
 Source: ip-route(8).
 """

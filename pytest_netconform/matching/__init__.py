@@ -1,1 +1,1 @@
-"""Expectations as values: what a suite declares, compiled once with its positions, then held against facts."""
+"""Expectations as values: what a suite declares, compiled once, then held against facts."""

@@ -192,9 +192,7 @@ def _compile_quantifiers(spec: dict[str, Any], at: At, context: Context) -> Quan
 def _misplaced(word: str, at: At, context: Context) -> None:
     row = context.shape.row
     if row is not None and word in fields_of(row):
-        at.problem(
-            f"field {word!r} cannot stand beside these words; put it under where, some or each", key=True
-        )
+        at.problem(f"field {word!r} cannot stand here; put it under where, some or each", key=True)
     else:
         at.problem(f"unknown key {shown(word)}{suggest(word, WORDS)}", key=True)
 

@@ -17,9 +17,9 @@ from pytest_netconform.matching.shapes import ANYTHING, Shape
 class Context:
     """What a piece of a file stands for.
 
-    Shape: *names* are what references may name, *shape* is what may stand there, *name* what that is called and *noun*
-           what several of it are. *selecting* says that rows are chosen and not judged, *globs* that `*` is a
-           pattern, *watched* that there is an observation before, *naming* that it names the row.
+    Shape: *names* are what references may name, *shape* is what may stand there, *name* what that is called
+           and *noun* what several of it are. *selecting* says that rows are chosen and not judged, *globs*
+           that `*` is a pattern, *watched* that there is an observation before, *naming* that it names a row.
            *spelling* writes what a reference beside other text in the name of a row stands for.
     """
 

@@ -17,7 +17,7 @@ NEAR_ENOUGH = 0.25
 class Rows:
     """The rows that something is expected of.
 
-    Shape: *before* has each row's earlier observation by its id(); *noun* and *those* name the rows in a message.
+    Shape: *before* has each row's earlier observation by its id(); *noun* and *those* name the rows in words.
     """
 
     rows: Sequence[Any]

@@ -1,4 +1,4 @@
-"""Compiling what holds no further value: literals, comparisons, regular expressions, networks, whole rows as text."""
+"""Compiling what holds no further value: literals, comparisons, expressions, networks, whole rows as text."""
 
 from __future__ import annotations
 
@@ -60,11 +60,12 @@ def fits_shape(value: Any, at: At, context: Context) -> bool:
 
 
 def _fits(value: Any, shape: Shape) -> bool:
-    if shape.kind is bool:
+    kind: Any = shape.kind
+    if kind is bool:
         return isinstance(value, bool)
-    if shape.kind in (int, float):
+    if kind is int or kind is float:
         return number(value) is not None
-    return shape.kind is str and not isinstance(value, bool)
+    return kind is str and not isinstance(value, bool)
 
 
 def _compile_comparison(sign: str, operand: str, at: At, context: Context) -> Value | None:

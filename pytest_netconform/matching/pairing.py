@@ -12,8 +12,8 @@ from pytest_netconform.facts.base import Fact
 def pair_off(fits: Sequence[Sequence[int]]) -> dict[int, int]:
     """Pair as many entries with rows as possible, each once.
 
-    Shape:  *fits* has for each entry the numbers of the rows that it fits; the result maps a row's number to its
-            entry's.
+    Shape:  *fits* has for each entry the numbers of the rows that it fits; the result maps a row's number to
+            its entry's.
     Source: the augmenting paths of Kuhn's algorithm.
     """
     owner: dict[int, int] = {}

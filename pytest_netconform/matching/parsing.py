@@ -42,9 +42,7 @@ def parse_text(text: str, at: At, names: Names, spell: Callable[[Any], str] = sp
 def _parse_reference(whole: str, inside: str, at: At, names: Names) -> Reference | None:
     found = INSIDE.fullmatch(inside)
     if found is None:
-        at.problem(
-            f"{shown(whole)} is no reference; write ${{name.field}}, ${{name.field + 1}} or ${{name.field - 1}}"
-        )
+        at.problem(f"{shown(whole)} is no reference; write ${{name.field}} or ${{name.field + 1}}")
         return None
     name, path, sign, number = found.groups()
     if name not in names:

@@ -26,6 +26,9 @@ class Quantified(Value):
         entries = (entry for quantifier in self.quantifiers for entry in quantifier.entries)
         return (*([self.where] if self.where is not None else []), *entries)
 
+    def bind(self, scope: Scope) -> Quantified:
+        return self.bound(scope) if self.references else self
+
     def bound(self, scope: Scope) -> Quantified:
         quantifiers = tuple(
             type(quantifier)(tuple(entry.bind(scope) for entry in quantifier.entries))

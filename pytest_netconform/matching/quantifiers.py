@@ -16,8 +16,8 @@ from pytest_netconform.matching.wholes import brief
 class Outcome:
     """What one quantifier came to.
 
-    Shape: *text* says it in a line, *details* in further ones; *rows* are those concerned. Where each row is judged
-           by itself, *differing* has what is wrong with each of them.
+    Shape: *text* says it in a line, *details* in further ones; *rows* are those concerned. Where each row is
+           judged by itself, *differing* has what is wrong with each of them.
     """
 
     holds: bool

@@ -15,7 +15,7 @@ from pytest_netconform.verdicts import Verdict
 MOST_COMBINATIONS = 10_000
 
 
-class Unresolved(Exception):  # noqa: N818 - what is true of the node, not what went wrong in us
+class Unresolved(Exception):
     """A reference stands for no value; says why, and what that makes of the check."""
 
     verdict: ClassVar[Verdict]
@@ -43,7 +43,7 @@ class NeverKnown(Unresolved):
 class Reference:
     """One `${...}`.
 
-    Shape: *name* is what is bound, *path* the fields to follow from there, *offset* is added to the number found.
+    Shape: *name* is what is bound, *path* the fields to follow from there, *offset* is added to the value.
     """
 
     name: str
@@ -61,8 +61,8 @@ Place = tuple[str, ...]
 class Scope:
     """What the names of a file stand for while one check is judged.
 
-    Shape: *bound* are the rows that `for` bound, *variables* gives what any other name stands for; *chosen* is
-           the element that each list on the way of a reference is gone over at, by the list's place.
+    Shape: *bound* are the rows that `for` bound, *variables* gives what any other name stands for; *chosen*
+           has one element of each list that references lead through, by the list's place.
     """
 
     __slots__ = ("bound", "chosen", "variables")
@@ -126,10 +126,10 @@ class Scope:
         return done
 
     def _follow(self, reference: Reference) -> tuple[Any, Place | None]:
-        """Follow a reference to a value, or to the first list of which no element is chosen, and its place."""
+        """Follow a reference to its value, or to the first list with no element chosen, and where that is."""
         name = reference.name
         value = self.bound[name] if name in self.bound else self.variables(name)
-        place = (name,)
+        place: Place = (name,)
         for step in (*reference.path, None):
             while isinstance(value, (list, tuple)):
                 if place not in self.chosen:

@@ -12,14 +12,22 @@ from pytest_netconform.documents import suggest
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.scalars import CIDR_PARTS
 
+WORDS: dict[Any, str] = {
+    Mapping: "a mapping",
+    str: "text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What may stand in one place.
 
-    Shape: *kind* is a Fact, Mapping, str, int, float or bool, None where anything may stand. *listed* says that
-           several of it stand there in a list, *optional* that there may be nothing. *inner* is what stands
-           under each name of a Mapping.
+    Shape: *kind* is a Fact, Mapping, str, int, float or bool, None where anything may stand. *listed* says
+           that several of it stand there in a list, *optional* that there may be nothing. *inner* is what
+           stands under each name of a Mapping.
     """
 
     kind: type[Any] | None = None
@@ -41,8 +49,7 @@ class Shape:
         """Say what may stand there, for a message."""
         if self.row is not None:
             return f"a mapping of {self.row.__name__} fields"
-        words = {Mapping: "a mapping", str: "text", int: "a number", float: "a number", bool: "true or false"}
-        return words.get(self.kind, "a value")
+        return WORDS.get(self.kind, "a value")
 
     def element(self) -> Shape:
         """Give the shape of one element of a list."""

@@ -1,6 +1,7 @@
 """Expectations that say nothing: those that every value meets, and those that none can.
 
-Both would let a check pass, or its negation, whatever the node is like; so they are refused when the file is read.
+Both would let a check pass, or its negation, whatever the node is like, so they are refused when the file is
+read.
 """
 
 from __future__ import annotations

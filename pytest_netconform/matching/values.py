@@ -15,8 +15,13 @@ from pytest_netconform.matching.references import NotResolved, Reference, Scope,
 from pytest_netconform.matching.scalars import network, number, sameness, show, spell
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
-}  # fmt: skip
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +238,7 @@ class Cidr(Value):
         if found is None or found.version != self.cidr.version:
             return False
         inner, outer = (found, self.cidr) if self.word == "within" else (self.cidr, found)
-        return bool(inner.subnet_of(outer))
+        return inner.prefixlen >= outer.prefixlen and inner.network_address in outer
 
     def __str__(self) -> str:
         return f"{'a network around' if self.word == 'contains' else 'within'} {self.cidr}"
@@ -255,7 +260,7 @@ class Presence(Value):
 
 @dataclass(frozen=True)
 class Grew(Value):
-    """`{grew: 0}`: by how much a counter grew while the check watched; what was not there before began at 0."""
+    """`{grew: 0}`: by how much a counter grew while it was watched; what was not there before began at 0."""
 
     by: Value
 

@@ -1,4 +1,4 @@
-"""Questions, places, conditions and bindings, compiled from a file with every mistake reported at its place."""
+"""Questions, places, conditions and bindings, compiled with every mistake reported at its place."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def _all(group: Group, look: Look, scope: Scope) -> Judgement:
 
 
 def _any(group: Group, look: Look, scope: Scope) -> Judgement:
-    """Take the first that passes; else what kept the others from it, of which what cannot be known weighs more."""
+    """Take the first that passes; else what kept them from it, of which what cannot be known weighs more."""
     parts = []
     for member in group.members:
         part = judge_condition(member, look, scope)
@@ -72,7 +72,7 @@ def placed(judgement: Judgement, look: Look) -> Judgement:
 
 
 def bind(check: Check, look: Look, scope: Scope) -> tuple[list[Scope], Judgement]:
-    """Go over what `for` binds, entry by entry; gives the combinations, and what is wrong with binding them."""
+    """Go over what `for` binds, entry by entry; gives the combinations, and what kept others from it."""
     scopes, wrong = [scope], list[Judgement]()
     for name, query in check.bindings:
         outer, scopes = scopes, []

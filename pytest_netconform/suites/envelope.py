@@ -1,4 +1,4 @@
-"""The fixed part of a suite file, as pydantic models; what stands under a kind's name is compiled by the kind."""
+"""The fixed part of a suite file, as pydantic models; what stands under a kind's name its kind compiles."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_netconform.facts.base import Fact, field_names
+from pytest_netconform.facts.base import Fact
+from pytest_netconform.matching.shapes import fields_of
 from pytest_netconform.suites.model import Check, Query, queries
 
 
@@ -12,12 +13,14 @@ def all_queries(check: Check) -> list[Query]:
 
 
 def variables(check: Check, row: Fact) -> dict[str, str]:
-    """Give the variables that a check's fix uses, of a failing row: `link_ifname` is field `ifname` of a link."""
-    kind = next((query.body.kind.name for query in all_queries(check) if isinstance(row, query.body.kind.row)), None)
+    """Give the variables that a check's fix uses, of a failing row: `link_ifname` is a link's `ifname`."""
+    kind = next(
+        (query.body.kind.name for query in all_queries(check) if isinstance(row, query.body.kind.row)), None
+    )
     if kind is None:
         return {}
     return {
         f"{kind}_{name}": str(value)
-        for name in field_names(type(row))
+        for name in fields_of(type(row))
         if f"${kind}_{name}" in check.fix and (value := getattr(row, name)) is not None
     }

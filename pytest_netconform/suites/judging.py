@@ -21,8 +21,8 @@ ONE_OBSERVATION = "a recording holds one observation, so nothing in it can be se
 class Judge:
     """Judges the checks of some suites on one target.
 
-    Shape: *suites* are all that a `need` may name. *observation* is the newest: `eventually` and `grew` look anew,
-           and what is judged after them is judged from what they saw last.
+    Shape: *suites* are all that a `need` may name. *observation* is the newest: `eventually` and `grew` look
+           anew, and what is judged after them is judged from what they saw last.
     """
 
     target: Target
@@ -61,7 +61,7 @@ class Judge:
         return found[check.id]
 
     def _open_need(self, check: Check, found: Mapping[str, Judgement]) -> Check | Judgement | None:
-        """Give the first need that is still to be judged, or the judgement that one blocks; None if all are met."""
+        """Give the first need still to be judged, or the judgement that one blocks; None if all are met."""
         for need in check.needs:
             suite, _, name = need.partition("::")
             applies = self.applies(self.suites[suite])

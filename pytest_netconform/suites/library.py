@@ -15,13 +15,13 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def builtin(kind: str) -> Path:
-    """Give the directory of the built-in `suites` or `labs`: in an installed package, or beside it in a checkout."""
+    """Give the directory of the built-in `suites` or `labs`: in the package, or beside it in a checkout."""
     inside = PACKAGE / "builtin" / kind
     return inside if inside.is_dir() else PACKAGE.parent / kind
 
 
 def file_id(path: Path, rootdir: Path | None = None) -> str:
-    """Give the name that a suite's or lab's file goes by: `suites/x.suite.yaml` for a built-in one anywhere."""
+    """Give the name that a suite's or lab's file goes by: `suites/x.suite.yaml` for any built-in one."""
     for kind in ("suites", "labs"):
         if path.parent == builtin(kind):
             return f"{kind}/{path.name}"
@@ -103,7 +103,8 @@ class Library:
         """Say what is wrong with a need in another suite; empty where nothing is."""
         name, _, check = need.partition("::")
         if len(self._reading) > MOST_IN_A_ROW:
-            return f"needs lead on through more than {MOST_IN_A_ROW} suites: {' -> '.join(self._reading[:3])} ..."
+            way = " -> ".join(self._reading[:3])
+            return f"needs lead on through more than {MOST_IN_A_ROW} suites: {way} -> ..."
         try:
             suite = self.get(name, directory)
         except DocumentError as error:

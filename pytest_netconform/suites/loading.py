@@ -136,9 +136,8 @@ class _Reader:
             elif "::" not in check:
                 At(self.document, path).problem(f"unknown check {shown(check)}{suggest(check, spec)}")
         for circle in circles(local):
-            at.child(circle[0]).child("needs").problem(
-                f"the check needs itself: {' -> '.join(circle)}", key=True
-            )
+            way = " -> ".join(circle)
+            at.child(circle[0]).child("needs").problem(f"the check needs itself: {way}", key=True)
 
     def _compile(self, name: str, spec: Any, at: At) -> _Compiled | None:
         if not NAME.fullmatch(name):
@@ -186,10 +185,10 @@ class _Reader:
         needs = tuple(need if "::" in need else f"{suite.suite}::{need}" for need in model.needs)
         line, _ = self.document.position(("checks", name), key=True)
         return Check(
-            suite=suite.suite, name=name, file=self.document.name, line=line, condition=compiled.condition,
-            title=model.title, severity=model.severity, why=model.why, fix=model.fix, refs=model.refs, needs=needs,
-            eventually_s=model.eventually, over_s=model.over, place=compiled.place, bindings=compiled.bindings,
-            or_none=model.or_none,
+            suite.suite, name, self.document.name, line, compiled.condition,
+            title=model.title, severity=model.severity, why=model.why, fix=model.fix, refs=model.refs,
+            needs=needs, eventually_s=model.eventually, over_s=model.over, or_none=model.or_none,
+            place=compiled.place, bindings=compiled.bindings,
         )  # fmt: skip
 
 

@@ -54,8 +54,8 @@ class Observation:
 class Look:
     """Where one judgement looks.
 
-    Shape: *here* is a place of the target *node*, and *name* what it goes by if it is not the node's own; *now* is
-           the observation, *before* the one before it where growth is judged.
+    Shape: *here* is a place of the target *node*, and *name* what it goes by if it is not the node's own;
+           *now* is the observation, *before* the one before it where growth is judged.
     """
 
     now: Observation
