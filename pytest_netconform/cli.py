@@ -22,10 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    top = argparse.ArgumentParser(prog="netconform", description="Check a container node's network, and record it.")
+    top = argparse.ArgumentParser(
+        prog="netconform", description="Check a container node's network, and record it."
+    )
     commands = top.add_subparsers(required=True, metavar="command")
     checking = commands.add_parser(
-        "check", add_help=False, help="check this node as `pytest --netconform` does, executing and leaving nothing here"
+        "check",
+        add_help=False,
+        help="check this node as `pytest --netconform` does, executing and leaving nothing here",
     )
     checking.set_defaults(run=lambda options: check([]))  # noqa: ARG005 - main() hands on what pytest is to get
     listing = commands.add_parser("list", help="list suites with their checks, and labs")
@@ -37,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def check(arguments: Sequence[str]) -> int:
-    """Check this node with pytest; no conftest.py or pytest.ini of the current directory is read, no cache is left."""
+    """Check this node; nothing of the current directory is executed, and no cache is left there."""
     import pytest
 
     sys.dont_write_bytecode = True

@@ -1,7 +1,7 @@
 """What can go wrong, by who has to act on it.
 
-A verdict is never an exception: a check that fails is a value (`matching.Judgement`). These are raised where there is no
-verdict to give.
+A verdict is never an exception: a check that fails is a value (`matching.Judgement`). These are raised where
+there is no verdict to give.
 """
 
 from __future__ import annotations

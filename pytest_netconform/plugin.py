@@ -8,7 +8,7 @@ from pytest_netconform.fixtures import _netconform_net, bridge, netns, node, vet
 
 __all__ = ["_netconform_net", "bridge", "netns", "node", "veth"]
 
-MARK = "netconform(suite, severity): a check of a suite, or a lab; select with -m \"netconform(severity='blocker')\""
+MARK = "netconform(suite, severity): a check or a lab; select with -m \"netconform(severity='blocker')\""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

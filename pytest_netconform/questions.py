@@ -1,7 +1,7 @@
 """Questions and answers: the seam between what a check needs to know and how a target finds it out.
 
-A kind says which questions it asks and judges their answers; a target answers them from the kernel, from a recording, or in a
-test from a dictionary. Neither knows the other.
+A kind says which questions it asks and judges their answers; a target answers them from the kernel, from a
+recording, or in a test from a dictionary. Neither knows the other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class NotHere:
-    """The answer of a target that can never know, such as a recording asked for a probe; makes the verdict *skip*."""
+    """The answer of a target that can never know, as a recording asked for a probe; makes it a *skip*."""
 
     reason: str
 
@@ -61,5 +61,5 @@ class Target(Protocol):
         ...
 
     def places(self) -> Iterable[tuple[Fact, Target]] | Unknown:
-        """List the network namespaces beside the target's own: each one's row of table `netns`, and a target to look there."""
+        """List the network namespaces beside its own: each one's row, and a target to look there."""
         ...

@@ -28,8 +28,8 @@ STRENGTH = (Verdict.ERROR, Verdict.FAIL, Verdict.PASS, Verdict.SKIP)
 class Finding:
     """One line of a verdict: what was judged, and what was seen of it.
 
-    Shape: *row* is the fact it is about, if there is one; *place* the namespace, if it is not the target's own; *blocked*
-    marks a skip that a failed need is the reason of.
+    Shape: *row* is the fact it is about, if there is one; *place* the namespace, if it is not the target's
+    own; *blocked* marks a skip that a failed need is the reason of.
     """
 
     verdict: Verdict

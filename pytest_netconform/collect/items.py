@@ -49,7 +49,7 @@ class NetconformItem(pytest.Item):
 
     line: int
     title: str
-    funcargs: dict[str, Any] = {}  # noqa: RUF012 - Allure looks for it
+    funcargs: dict[str, Any] = {}
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.line - 1, self.name
@@ -73,8 +73,8 @@ class CheckItem(NetconformItem):
         self.mark(check.suite, check.severity)
         if allure.is_on(self.config):
             allure.annotate(
-                self, title=self.title, suite=judge.suites[check.suite].title, feature=check.suite, severity=check.severity,
-                why=check.why, fix=check.fix, refs=check.refs,
+                self, title=self.title, suite=judge.suites[check.suite].title, feature=check.suite,
+                severity=check.severity, why=check.why, fix=check.fix, refs=check.refs,
             )  # fmt: skip
 
     def setup(self) -> None:
@@ -93,7 +93,6 @@ class CheckItem(NetconformItem):
 
     def told(self) -> str:
         return describe(self.check, self.judgement, self.judge.target.name)
-
 
 
 class WhenItem(NetconformItem):
@@ -118,9 +117,8 @@ class WhenItem(NetconformItem):
         return harmless("\n".join(lines))
 
 
-
 def told(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
-    """Represent a verdict by its text alone, with its first finding for the summary; None for anything else."""
+    """Represent a verdict by its text, its first finding for the summary; None for anything else."""
     if not isinstance(excinfo.value, TOLD):
         return None
     shown = excinfo.getrepr(style="value")
@@ -155,7 +153,9 @@ class SuiteFile(pytest.File):
             yield item
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
-        return str(excinfo.value) if isinstance(excinfo.value, DocumentError) else super().repr_failure(excinfo)
+        return (
+            str(excinfo.value) if isinstance(excinfo.value, DocumentError) else super().repr_failure(excinfo)
+        )
 
 
 def why_not(applies: Judgement) -> str:

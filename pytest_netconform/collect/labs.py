@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_netconform.collect.items import LabError, LabFailed, NetconformItem
 from pytest_netconform.errors import DocumentError, NetconformError
-from pytest_netconform.labs import STAGES, Lab, LabRun, StageFailed, load_lab
+from pytest_netconform.labs import Lab, LabRun, StageFailed, load_lab
 from pytest_netconform.report import allure
 from pytest_netconform.report.text import harmless
 from pytest_netconform.suites.library import file_id
@@ -30,7 +29,9 @@ class LabFile(pytest.File):
         yield LabItem.from_parent(self, name=lab.name, lab=lab)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
-        return str(excinfo.value) if isinstance(excinfo.value, DocumentError) else super().repr_failure(excinfo)
+        return (
+            str(excinfo.value) if isinstance(excinfo.value, DocumentError) else super().repr_failure(excinfo)
+        )
 
 
 class LabItem(NetconformItem):
@@ -42,7 +43,14 @@ class LabItem(NetconformItem):
         self.mark(lab.name, lab.severity)
         if allure.is_on(self.config):
             allure.annotate(
-                self, title=lab.title, suite="labs", feature=lab.name, severity=lab.severity, why=lab.story, fix="", refs=lab.refs
+                self,
+                title=lab.title,
+                suite="labs",
+                feature=lab.name,
+                severity=lab.severity,
+                why=lab.story,
+                fix="",
+                refs=lab.refs,
             )
 
     def setup(self) -> None:
@@ -52,8 +60,9 @@ class LabItem(NetconformItem):
     def runtest(self) -> None:
         library = self.parent.run.library  # type: ignore[union-attr]
         withhold = self.config.getoption("netconform_withhold") or ""
-        step = allure.step if allure.is_on(self.config) else lambda title: nullcontext()  # noqa: ARG005
-        run = LabRun(self.lab, library, withhold, step)
+        run = LabRun(self.lab, library, withhold)
+        if allure.is_on(self.config):
+            run.step = allure.step
         try:
             run.run()
         except StageFailed as failed:
@@ -65,8 +74,7 @@ class LabItem(NetconformItem):
 
     def told(self, run: LabRun, stage: str, lines: Any) -> str:
         """Tell how far a lab came, and what was wrong then."""
-        done = [name for name in STAGES if name in run.done]
         text = [f"{self.lab.file}:1 {self.lab.name}{f', {stage}' if stage else ''}"]
         text += [f"  {line}" for wrong in lines for line in str(wrong).splitlines()]
-        text.append(f"  came out as it should: {', '.join(done) or 'no stage'}")
+        text.append(f"  came out as it should: {', '.join(run.done) or 'no stage'}")
         return harmless("\n".join(text))

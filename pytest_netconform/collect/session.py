@@ -1,4 +1,4 @@
-"""One run: its targets, its suites, and what of them applies; decided by the controller, so that xdist workers agree.
+"""One run: its targets, its suites, and which of them apply; the controller decides, so that workers agree.
 
 PYTEST_DONT_REWRITE
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ WORKERINPUT = "netconform"
 class Run:
     """What `--netconform` sets up; registered as a plugin for the length of a run.
 
-    Shape: *named* are the suite files that the command line names one by one; *decided* holds, for each suite file and
-    target, whether it applies.
+    Shape: *named* are the suite files that the command line names one by one; *decided* holds, for each suite
+    file and target, whether it applies.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -59,7 +59,9 @@ class Run:
     def _decide(self) -> None:
         """Settle which suites there are and whether they apply, before anything is collected."""
         given = self.config.args_source is pytest.Config.ArgsSource.ARGS
-        files = suite_files(self.config.args, self.config.invocation_params.dir) if given else builtin_suites()
+        files = (
+            suite_files(self.config.args, self.config.invocation_params.dir) if given else builtin_suites()
+        )
         if given:
             self.named = {path for path in files if str(path).endswith(SUFFIX) and self._names(path)}
         applying = [path for path in files if self._applies_somewhere(path) or given]
@@ -71,7 +73,7 @@ class Run:
         return any((here / argument.partition("::")[0]).resolve() == path for argument in self.config.args)
 
     def _applies_somewhere(self, path: Path) -> bool:
-        """Say whether a suite is worth collecting: it applies to some target, or cannot be read well enough to tell."""
+        """Say whether a suite is worth collecting: it applies to some target, or cannot be read."""
         try:
             suite = self.library.load(path)
         except DocumentError:
@@ -95,7 +97,11 @@ class Run:
             (file, target, str(each.verdict), [str(finding) for finding in each.telling])
             for (file, target), each in self.decided.items()
         ]
-        return {"decided": decided, "named": [str(path) for path in self.named], "args": list(self.config.args)}
+        return {
+            "decided": decided,
+            "named": [str(path) for path in self.named],
+            "args": list(self.config.args),
+        }
 
     def _take(self, given: dict[str, Any]) -> None:
         for file, target, verdict, findings in given["decided"]:
@@ -114,7 +120,9 @@ class Run:
         return collect_file(file_path, parent, self)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if isinstance(item, NetconformItem) and call.excinfo is not None:
             if report.skipped:
@@ -125,7 +133,11 @@ class Run:
 
     def pytest_report_header(self) -> list[str]:
         targets = ", ".join(judge.target.name for judge in self.judges)
-        user = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}, without root: what may not be read is an error"
+        user = (
+            "root"
+            if os.geteuid() == 0
+            else f"uid {os.geteuid()}, without root: what may not be read is an error"
+        )
         lines = [f"netconform: kernel {platform.release()}, {targets}, as {user}"]
         if suites := sorted(self.library.suites):
             applying = [name for name in suites if name not in {suite.name for suite, _ in self.silent}]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 
 class Fact:
@@ -22,18 +19,3 @@ class Fact:
     def label(self) -> str:
         """Name the thing in a report: `eth0`, `10.42.1.0/24 dev flannel.1`."""
         return " ".join(str(value) for name in self.identity if (value := getattr(self, name)) is not None)
-
-
-@cache
-def field_names(row: type[Fact]) -> tuple[str, ...]:
-    """List the fields that a row of this type may have."""
-    return tuple(field.name for field in fields(row))  # type: ignore[arg-type]
-
-
-def value_at(value: Any, path: tuple[str, ...]) -> Any:
-    """Follow *path* through facts and mappings; None where it leads nowhere."""
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
-        if value is None:
-            return None
-    return value

@@ -12,7 +12,8 @@ from pytest_netconform.facts.base import Fact
 class Netns(Fact):
     """One network namespace that is not the node's own.
 
-    Shape: *kind* is `pod` where a veth in it has its peer in the node, else absent; *pid* a process that lives in it.
+    Shape: *kind* is `pod` where a veth in it has its peer in the node, else absent; *pid* a process that
+    lives in it.
     Source: /proc/PID/ns/net, /run/netns, RTM_GETNSID.
     """
 

@@ -1,9 +1,10 @@
-"""Labs: known failures, rebuilt in namespaces, each proving that the suites catch it and that the fixes mend it."""
+"""Labs: known failures, rebuilt in namespaces; each proves that suites catch it, and that fixes mend it."""
 
 from __future__ import annotations
 
+from pytest_netconform.labs.expecting import StageFailed
 from pytest_netconform.labs.loading import LAB_SUFFIX, load_lab
 from pytest_netconform.labs.model import Lab
-from pytest_netconform.labs.running import STAGES, LabRun, StageFailed
+from pytest_netconform.labs.running import LabRun
 
-__all__ = ["LAB_SUFFIX", "STAGES", "Lab", "LabRun", "StageFailed", "load_lab"]
+__all__ = ["LAB_SUFFIX", "Lab", "LabRun", "StageFailed", "load_lab"]

@@ -39,7 +39,7 @@ class CauseModel(Model):
 
 
 class LabModel(Model):
-    """A lab file; what stands in its stages is validated entry by entry, so that all of it is told at once."""
+    """A lab file; its stages are validated entry by entry, so that all is told at once."""
 
     lab: str
     title: str

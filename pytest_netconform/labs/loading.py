@@ -54,23 +54,22 @@ class _Loader:
         if model is not None and model.lab != (stem := self.path.name.removesuffix(LAB_SUFFIX)):
             at.child("lab").problem(f"a lab has its file's name: expected {stem!r}, got {model.lab!r}")
         self.places = self._places(self._section("fabric", dict), at.child("fabric"))
-        stages = {
-            "suites": self._suites(self._section("suites", list), at.child("suites")),
-            **{stage: self._commands(stage) for stage in ("before", "fault", "fix")},
-            **{stage: self._probes(stage) for stage in ("healthy", "symptom")},
-            **{stage: self._checks(stage) for stage in ("foreseen", "detected")},
-            "cause": self._cause(),
-            "leaves": self._leaves(),
-        }
+        suites = self._suites(self._section("suites", list), at.child("suites"))
+        before, fault, fix = map(self._commands, ("before", "fault", "fix"))
+        healthy, symptom = map(self._probes, ("healthy", "symptom"))
+        foreseen, detected = map(self._checks, ("foreseen", "detected"))
+        cause, leaves = self._cause(), self._leaves()
         if model is None:
             return None
         return Lab(
             name=model.lab, title=model.title, story=model.story, severity=model.severity, path=self.path,
-            file=self.document.name, fabric=model.fabric, refs=tuple(model.refs), immune=model.immune, **stages,
+            file=self.document.name, refs=tuple(model.refs), fabric=model.fabric, suites=suites,
+            before=before, healthy=healthy, foreseen=foreseen, fault=fault, symptom=symptom,
+            detected=detected, cause=cause, fix=fix, leaves=leaves, immune=model.immune,
         )  # fmt: skip
 
     def _section(self, name: str, kind: type[T]) -> T:
-        """Give what stands under a key, or nothing where it is of another kind, which the model has reported."""
+        """Give what stands under a key; nothing where it is of another kind, which the model reports."""
         found = self.document.data.get(name)
         return found if isinstance(found, kind) else kind()
 
@@ -103,10 +102,14 @@ class _Loader:
             at.problem(f"unknown place {name!r}{suggest(name, self.places)}", key=key)
 
     def _pairs(self, stage: str, what: str) -> Iterator[tuple[At, str, str]]:
-        """Go over the entries of a list of one place and a text each; gives where the text stands, the place and the text."""
+        """Go over a list of one place and a text each: where the text stands, the place, and the text."""
         for i, entry in enumerate(self._section(stage, list)):
             at = At(self.document, (stage, i))
-            if not isinstance(entry, dict) or len(entry) != 1 or not isinstance(next(iter(entry.values())), str):
+            if (
+                not isinstance(entry, dict)
+                or len(entry) != 1
+                or not isinstance(next(iter(entry.values())), str)
+            ):
                 at.problem(f"expected one place and {what}, such as {{node1: ...}}, got {described(entry)}")
                 continue
             ((place, text),) = entry.items()
@@ -138,7 +141,9 @@ class _Loader:
         self._place(probe.source, at.child("ping").child("from"))
         self._place(probe.to, at.child("ping").child("to"))
         options = {name: value for name, value in (("size", probe.size), ("df", probe.df)) if value}
-        return LabProbe("ping", probe.source, probe.to, probe.expected, self.document.position(at.path)[0], options)
+        return LabProbe(
+            "ping", probe.source, probe.to, probe.expected, self.document.position(at.path)[0], options
+        )
 
     def _checks(self, stage: str) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}

@@ -50,8 +50,8 @@ class CauseExpected:
 class Lab:
     """One failure: how to get there, how it shows, what must detect it, what mends it.
 
-    Shape: *foreseen* and *detected* map a node to the ids of the checks that must fail there; *leaves* are the files, by node,
-    in which the mended node may differ from the healthy one.
+    Shape: *foreseen* and *detected* map a node to the ids of the checks that must fail there; *leaves* are
+    the files, by node, in which the mended node may differ from the healthy one.
     """
 
     name: str

@@ -9,8 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from pytest_netconform.errors import Unreadable
-from pytest_netconform.facts.base import Fact, field_names
-from pytest_netconform.matching.values import show
+from pytest_netconform.facts.base import Fact
+from pytest_netconform.matching.scalars import show
+from pytest_netconform.matching.shapes import fields_of
 from pytest_netconform.nodes import Netns, Node
 from pytest_netconform.questions import Question, Unknown
 from pytest_netconform.targets.live import LiveTarget
@@ -41,7 +42,13 @@ def state_of(place: Netns, target: LiveTarget) -> State:
 
     Raises: Unreadable.
     """
-    things = [*_tables(target), *_fixed_entries(target), *_chains(target), *_sets(place), *place.call(lambda: list(_sysctls()))]
+    things = [
+        *_tables(target),
+        *_fixed_entries(target),
+        *_chains(target),
+        *_sets(place),
+        *place.call(lambda: list(_sysctls())),
+    ]
     if isinstance(place, Node):
         things += place.call(lambda: list(_files()))
     return dict(things)
@@ -50,7 +57,12 @@ def state_of(place: Netns, target: LiveTarget) -> State:
 def differences(before: State, after: State, allowed: Iterable[str] = ()) -> list[str]:
     """Say in what a state differs from the one before; *allowed* are paths of files that may."""
     expected = {f"file {path}" for path in allowed}
-    return [line for name in sorted({**before, **after}) if name not in expected for line in _differs(name, before, after)]
+    return [
+        line
+        for name in sorted({**before, **after})
+        if name not in expected
+        for line in _differs(name, before, after)
+    ]
 
 
 def _differs(name: str, before: State, after: State) -> Iterator[str]:
@@ -83,12 +95,14 @@ def _tables(target: LiveTarget) -> Iterator[Thing]:
 
 def _fields(row: Fact, volatile: frozenset[str]) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for name in field_names(type(row)):
+    for name in fields_of(type(row)):
         value = getattr(row, name)
         if name in volatile or value is None:
             continue
         if isinstance(value, Mapping):
-            found |= {f"{name}.{key}": str(inner) for key, inner in value.items() if not MOVING.fullmatch(key)}
+            found |= {
+                f"{name}.{key}": str(inner) for key, inner in value.items() if not MOVING.fullmatch(key)
+            }
         else:
             found[name] = show(value)
     return found

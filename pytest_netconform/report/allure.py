@@ -1,4 +1,6 @@
-"""Verdicts and stages as Allure shows them; asked for only where `--alluredir` is given. PYTEST_DONT_REWRITE"""
+"""Verdicts and stages as Allure shows them; asked for only where `--alluredir` is given.
+PYTEST_DONT_REWRITE
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ class StepFailed(AssertionError):
     """Makes Allure show a step as failed."""
 
 
-class StepBroken(Exception):  # noqa: N818 - makes Allure show a step as broken
+class StepBroken(Exception):
     """What a step was about could not be observed."""
 
 
@@ -30,7 +32,12 @@ def annotate(item: pytest.Item, *, title: str, suite: str, feature: str, severit
              refs: Iterable[str]) -> None:  # fmt: skip
     """Give an item its title, suite, severity, description and links."""
     item.obj = SimpleNamespace(__allure_display_name__=title.replace("{", "{{").replace("}", "}}"))  # type: ignore[attr-defined]
-    for kind, value in (("suite", suite), ("epic", "pytest-netconform"), ("feature", feature), ("severity", severity)):
+    for kind, value in (
+        ("suite", suite),
+        ("epic", "pytest-netconform"),
+        ("feature", feature),
+        ("severity", severity),
+    ):
         item.add_marker(pytest.mark.allure_label(value, label_type=kind))
     description = "\n\n".join(text for text in (why, f"**Fix**\n\n```sh\n{fix}\n```" if fix else "") if text)
     if description:

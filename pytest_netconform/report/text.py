@@ -34,9 +34,15 @@ def describe(check: Check, judgement: Judgement, target: str) -> str:
 
 
 def assignments(check: Check, findings: Iterable[Finding]) -> list[str]:
-    """Give the variables that a fix uses, as the quoted fields of the first failing row: `link_ifname=eth0`."""
+    """Give the variables that a fix uses, as the quoted fields of the first failing row:
+    `link_ifname=eth0`.
+    """
     row = next((finding.row for finding in findings if finding.row is not None), None)
-    return [f"{name}={shlex.quote(value)}" for name, value in variables(check, row).items()] if row is not None else []
+    return (
+        [f"{name}={shlex.quote(value)}" for name, value in variables(check, row).items()]
+        if row is not None
+        else []
+    )
 
 
 def commands_to_see(check: Check, findings: Iterable[Finding]) -> list[str]:
@@ -45,8 +51,14 @@ def commands_to_see(check: Check, findings: Iterable[Finding]) -> list[str]:
     for finding in findings:
         if finding.row is None:
             continue
-        see = next((query.body.kind.see for query in all_queries(check) if isinstance(finding.row, query.body.kind.row)), None)
+        see = next(
+            (
+                query.body.kind.see
+                for query in all_queries(check)
+                if isinstance(finding.row, query.body.kind.row)
+            ),
+            None,
+        )
         if see is not None and (command := see(finding.row)):
             found[command] = None
     return list(found)
-

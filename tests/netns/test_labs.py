@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from pytest_netconform.suites.library import builtin
 
 pytestmark = pytest.mark.root
@@ -34,7 +35,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path):  # noqa: ANN201
+def lab(tmp_path: Path):
     """Write a lab file and run it."""
 
     def write_and_run(text: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -94,7 +95,8 @@ def test_a_fault_that_leaves_more_behind_than_the_fix_mends_is_told_by_what_diff
 
 
 def test_a_check_that_fails_though_no_one_said_so_fails_the_lab(lab) -> None:
-    fault = "fault: [{node1: 'ip route del default; for i in /sys/class/net/cali*; do ip link set ${i##*/} down; done'}]\n"
+    down = "for i in /sys/class/net/cali*; do ip link set ${i##*/} down; done"
+    fault = f"fault: [{{node1: '{down}; ip route del default'}}]\n"
     done = lab(HEAD + fault + MEND)
     assert "1 failed" in done.stdout
     assert "node1 calico::host-sides-are-up: expected pass, got fail" in done.stdout
@@ -108,7 +110,11 @@ def test_a_fault_command_that_fails_stops_the_lab_with_its_output(lab) -> None:
 
 
 def test_a_broken_lab_file_tells_all_its_problems(lab) -> None:
-    text = HEAD.replace("calico, nodes: 1", "calico, ndoes: 1").replace("way-out", "way-uot").replace("rejected", "regected")
+    text = (
+        HEAD.replace("calico, nodes: 1", "calico, ndoes: 1")
+        .replace("way-out", "way-uot")
+        .replace("rejected", "regected")
+    )
     done = lab(text.replace("suites: [calico]", "suites: [calica]") + "fault: [{node1: x}]\n" + MEND)
     assert done.returncode == pytest.ExitCode.INTERRUPTED
     for problem in (
@@ -144,7 +150,9 @@ def processes_below(pid: int) -> Iterator[int]:
 
 
 def alive(pid: int) -> bool:
-    """Say whether a process still has memory; one without only waits for whoever adopted it to take notice."""
+    """Say whether a process still has memory; one without only waits for whoever adopted it to take
+    notice.
+    """
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
     except (FileNotFoundError, ProcessLookupError):
@@ -153,7 +161,9 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.parametrize("moment", [1, 4, 10, 25, 50])
 def test_sigkill_to_a_running_lab_leaves_nothing(tmp_path: Path, moment: int) -> None:
-    """Kill when the lab has started so many processes; each lives in a namespace of the lab's and would keep it."""
+    """Kill when the lab has started so many processes; each lives in a namespace of the lab's and would keep
+    it.
+    """
     mounts = Path("/proc/self/mountinfo").read_text()
     command = [sys.executable, "-m", "pytest", "--netconform", "-p", "no:cacheprovider", LAB]
     started = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, start_new_session=True)

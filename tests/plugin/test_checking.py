@@ -18,16 +18,22 @@ def test_without_the_option_nothing_is_collected(pytester: pytest.Pytester, suit
 
 def test_a_node_is_checked_from_anywhere_without_a_path(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest("--netconform", "-v")
-    result.stdout.fnmatch_lines(["netconform: kernel *", "suites: *linux*", "suites/linux.suite.yaml::loopback PASSED*"])
+    result.stdout.fnmatch_lines(
+        ["netconform: kernel *", "suites: *linux*", "suites/linux.suite.yaml::loopback PASSED*"]
+    )
 
 
-def test_suites_that_do_not_apply_are_named_in_the_header_and_not_collected(pytester: pytest.Pytester) -> None:
+def test_suites_that_do_not_apply_are_named_in_the_header_and_not_collected(
+    pytester: pytest.Pytester,
+) -> None:
     result = pytester.runpytest("--netconform", "-v")
     result.stdout.fnmatch_lines(["  not flannel-vxlan: link: no links match*"])
     result.stdout.no_fnmatch_line("suites/flannel-vxlan.suite.yaml::*")
 
 
-def test_a_failure_says_what_was_expected_and_seen_and_how_to_mend_it(pytester: pytest.Pytester, suite) -> None:
+def test_a_failure_says_what_was_expected_and_seen_and_how_to_mend_it(
+    pytester: pytest.Pytester, suite
+) -> None:
     suite(
         "mine",
         """
@@ -55,7 +61,9 @@ def test_a_failure_says_what_was_expected_and_seen_and_how_to_mend_it(pytester: 
     result.stdout.no_fnmatch_line("*checks/base.py*")
 
 
-def test_what_cannot_be_observed_is_an_error_and_not_a_failure(pytester: pytest.Pytester, suite, monkeypatch) -> None:
+def test_what_cannot_be_observed_is_an_error_and_not_a_failure(
+    pytester: pytest.Pytester, suite, monkeypatch
+) -> None:
     suite("mine", "chains:\n  chain: {none: {table: nat}}\nup:\n  " + LOOPBACK)
     tool = pytester.mkdir("tools") / "iptables-nft-save"
     tool.write_text("#!/bin/sh\necho 'Permission denied (you must be root)' >&2; exit 4\n")
@@ -63,7 +71,12 @@ def test_what_cannot_be_observed_is_an_error_and_not_a_failure(pytester: pytest.
     monkeypatch.setenv("PATH", str(tool.parent), prepend=":")
     result = pytester.runpytest("--netconform", "mine.suite.yaml")
     result.assert_outcomes(errors=1, passed=1)
-    result.stdout.fnmatch_lines(["*ERROR at setup of chains*", "  chain could not be observed: `iptables-nft-save -c` exited with 4: Permission denied*"])
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at setup of chains*",
+            "  chain could not be observed: `iptables-nft-save -c` exited with 4: Permission denied*",
+        ]
+    )
 
 
 def test_a_need_that_fails_skips_what_needs_it_and_says_so(pytester: pytest.Pytester, suite) -> None:
@@ -77,18 +90,28 @@ def test_a_named_suite_that_does_not_apply_fails(pytester: pytest.Pytester, suit
     suite("mine", f"up:\n  {LOOPBACK}", head="when: {link: {ifname: nosuch0}}\n")
     result = pytester.runpytest("--netconform", "mine.suite.yaml", "-v")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["mine.suite.yaml::when FAILED*", "mine.suite.yaml:1 mine does not apply, but was named"])
+    result.stdout.fnmatch_lines(
+        ["mine.suite.yaml::when FAILED*", "mine.suite.yaml:1 mine does not apply, but was named"]
+    )
 
 
-def test_a_suite_in_a_directory_that_does_not_apply_is_skipped_in_one_line(pytester: pytest.Pytester, suite) -> None:
+def test_a_suite_in_a_directory_that_does_not_apply_is_skipped_in_one_line(
+    pytester: pytest.Pytester, suite
+) -> None:
     suite("mine", f"up:\n  {LOOPBACK}\nagain:\n  {LOOPBACK}", head="when: {link: {ifname: nosuch0}}\n")
     result = pytester.runpytest("--netconform", ".", "-rs")
     result.assert_outcomes(skipped=2)
-    result.stdout.fnmatch_lines(["SKIPPED [[]2[]] mine.suite.yaml: mine does not apply: link: no links match*"])
+    result.stdout.fnmatch_lines(
+        ["SKIPPED [[]2[]] mine.suite.yaml: mine does not apply: link: no links match*"]
+    )
 
 
 def test_a_condition_that_cannot_be_read_is_one_error(pytester: pytest.Pytester, suite) -> None:
-    suite("mine", f"up:\n  {LOOPBACK}\nagain:\n  {LOOPBACK}", head="when: {file: {path: /proc/self/mem, text: x}}\n")
+    suite(
+        "mine",
+        f"up:\n  {LOOPBACK}\nagain:\n  {LOOPBACK}",
+        head="when: {file: {path: /proc/self/mem, text: x}}\n",
+    )
     result = pytester.runpytest("--netconform", ".")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*whether it applies could not be observed*", "*/proc/self/mem*"])
@@ -110,7 +133,11 @@ def test_a_broken_file_tells_all_its_problems_with_their_positions(pytester: pyt
 
 def test_checks_are_selected_by_name_suite_and_severity(pytester: pytest.Pytester, suite) -> None:
     suite("mine", f"first:\n  severity: blocker\n  {LOOPBACK}\nsecond:\n  {LOOPBACK}")
-    for options in (["-k", "second", "."], ["-m", "netconform(severity='blocker')", "."], ["mine.suite.yaml::first"]):
+    for options in (
+        ["-k", "second", "."],
+        ["-m", "netconform(severity='blocker')", "."],
+        ["mine.suite.yaml::first"],
+    ):
         result = pytester.runpytest("--netconform", "--strict-markers", *options)
         assert result.parseoutcomes()["passed"] == 1, options
 
@@ -134,7 +161,9 @@ def test_a_recording_is_judged_like_the_node(pytester: pytest.Pytester, recordin
     [(None, "no such recording"), ("garbage", "cannot be unpacked: *"), ("", "cannot be unpacked: *")],
     ids=["missing", "garbage", "empty"],
 )
-def test_what_is_no_recording_is_refused_in_words(pytester: pytest.Pytester, content: str | None, said: str) -> None:
+def test_what_is_no_recording_is_refused_in_words(
+    pytester: pytest.Pytester, content: str | None, said: str
+) -> None:
     if content is not None:
         (pytester.path / "node.tar").write_text(content)
     result = pytester.runpytest("--netconform-replay", "node.tar")
@@ -161,7 +190,11 @@ def test_allure_is_told_title_suite_severity_why_fix_and_links(pytester: pytest.
     labels = {label["name"]: label["value"] for label in result["labels"]}
     assert result["name"] == "The loopback device is up"
     assert result["status"] == "failed"
-    assert (labels["suite"], labels["severity"], labels["feature"]) == ("A suite of a test", "blocker", "mine")
+    assert (labels["suite"], labels["severity"], labels["feature"]) == (
+        "A suite of a test",
+        "blocker",
+        "mine",
+    )
     assert "It is a {test}." in result["description"]
     assert "ip link set lo mtu 17" in result["description"]
     assert [link["url"] for link in result["links"]] == ["https://example.org/lo"]

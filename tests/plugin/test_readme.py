@@ -42,7 +42,9 @@ def test_its_tests_pass(pytester: pytest.Pytester, text: str) -> None:
 
 def test_its_make_targets_are_there() -> None:
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
-    named = set(re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.MULTILINE)) | set(re.findall(r"`make (\w+)`", README))
+    named = set(re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.MULTILINE)) | set(
+        re.findall(r"`make (\w+)`", README)
+    )
     assert {"conform", "test", "help"} <= named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
@@ -56,6 +58,8 @@ def test_its_options_are_there(pytester: pytest.Pytester) -> None:
 
 @pytest.mark.parametrize("command", ["list", "collect"])
 def test_its_commands_are_there(command: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "pytest_netconform.cli", command], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_netconform.cli", command], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert f"netconform {command}" in README
