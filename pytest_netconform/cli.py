@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 CLOSED_DOORS = ("--netconform", "--noconftest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".")
 
@@ -14,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands; gives the process's exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["check"]:
-        return check(given[1:])
+        check(given[1:])
     options = parser().parse_args(given)
     status: int = options.run(options)
     return status
@@ -40,12 +41,13 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def check(arguments: Sequence[str]) -> int:
-    """Check this node; nothing of the current directory is executed, and no cache is left there."""
-    import pytest
+def check(arguments: Sequence[str]) -> NoReturn:
+    """Check this node; nothing of the current directory is executed, and no cache is left there.
 
-    sys.dont_write_bytecode = True
-    return int(pytest.main([*CLOSED_DOORS, *arguments]))
+    Becomes a Python that does not look for modules in the current directory, nor do its children.
+    """
+    environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    os.execve(sys.executable, [sys.executable, "-m", "pytest", *CLOSED_DOORS, *arguments], environment)
 
 
 def list_all(options: argparse.Namespace) -> int:
