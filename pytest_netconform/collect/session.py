@@ -17,7 +17,7 @@ from pytest_netconform.collect.items import NetconformItem, collect_file, told, 
 from pytest_netconform.errors import DocumentError, NetconformError
 from pytest_netconform.questions import Target
 from pytest_netconform.suites.judging import Judge
-from pytest_netconform.suites.library import Library, builtin_suites
+from pytest_netconform.suites.library import Library, builtin, builtin_suites
 from pytest_netconform.suites.loading import SUFFIX
 from pytest_netconform.suites.model import Suite
 from pytest_netconform.verdicts import Finding, Judgement, Verdict
@@ -58,19 +58,15 @@ class Run:
 
     def _decide(self) -> None:
         """Settle which suites there are and whether they apply, before anything is collected."""
-        given = self.config.args_source is pytest.Config.ArgsSource.ARGS
-        files = (
-            suite_files(self.config.args, self.config.invocation_params.dir) if given else builtin_suites()
-        )
-        if given:
-            self.named = {path for path in files if str(path).endswith(SUFFIX) and self._names(path)}
-        applying = [path for path in files if self._applies_somewhere(path) or given]
-        if not given:
-            self.config.args[:] = [str(path) for path in applying]
-
-    def _names(self, path: Path) -> bool:
+        if self.config.args_source is not pytest.Config.ArgsSource.ARGS:
+            self.config.args[:] = [str(path) for path in builtin_suites() if self._applies_somewhere(path)]
+            return
         here = self.config.invocation_params.dir
-        return any((here / argument.partition("::")[0]).resolve() == path for argument in self.config.args)
+        self.config.args[:] = [with_builtin(argument, here) for argument in self.config.args]
+        files = suite_files(self.config.args, here)
+        self.named = set(files) & {path_of(argument, here) for argument in self.config.args}
+        for path in files:
+            self._applies_somewhere(path)
 
     def _applies_somewhere(self, path: Path) -> bool:
         """Say whether a suite is worth collecting: it applies to some target, or cannot be read."""
@@ -171,11 +167,25 @@ class Needs(dict[str, Suite]):
         return found
 
 
+def path_of(argument: str, here: Path) -> Path:
+    """Give the path that an argument names, less what it selects inside the file."""
+    return (here / argument.partition("::")[0]).resolve()
+
+
+def with_builtin(argument: str, here: Path) -> str:
+    """Give the path of a built-in suite or lab for its id, `labs/x.lab.yaml`, where no file here has that path."""
+    path, colons, rest = argument.partition("::")
+    kind, _, name = path.partition("/")
+    if kind not in ("suites", "labs") or (here / path).exists() or not (builtin(kind) / name).exists():
+        return argument
+    return f"{builtin(kind) / name}{colons}{rest}"
+
+
 def suite_files(arguments: Iterable[str], here: Path) -> list[Path]:
     """Find the suite files that a command line's arguments lead to."""
     found: list[Path] = []
     for argument in arguments:
-        path = (here / argument.partition("::")[0]).resolve()
+        path = path_of(argument, here)
         if path.is_dir():
             found += sorted(path.rglob(f"*{SUFFIX}"))
         elif path.name.endswith(SUFFIX) and path.is_file():

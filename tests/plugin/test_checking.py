@@ -201,3 +201,11 @@ def test_allure_is_told_title_suite_severity_why_fix_and_links(pytester: pytest.
     assert [(step["name"], step["status"]) for step in result["steps"]] == [
         ("link lo mtu: expected 17, got 65536", "failed")
     ]
+
+
+def test_a_built_in_suite_or_lab_is_named_by_its_id_from_anywhere(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest("--netconform", "suites/linux.suite.yaml::loopback", "-v")
+    result.stdout.fnmatch_lines(["suites/linux.suite.yaml::loopback PASSED*"])
+    result.assert_outcomes(passed=1)
+    labs = pytester.runpytest("--netconform", "labs", "--collect-only", "-q")
+    labs.stdout.fnmatch_lines(["labs/network-restart.lab.yaml::network-restart"])
