@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_netconform.suites.judging import Judge
 
 LAB_SUFFIX = ".lab.yaml"
+STORY = "netconform story"
+"""The property of a lab's report that tells its stages; it comes through from xdist's workers."""
 
 
 class CheckFailed(AssertionError):

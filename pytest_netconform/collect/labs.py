@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_netconform.collect.items import LabError, LabFailed, NetconformItem
+from pytest_netconform.collect.items import STORY, LabError, LabFailed, NetconformItem
 from pytest_netconform.errors import DocumentError, NetconformError
 from pytest_netconform.labs import Lab, LabRun, StageFailed, load_lab
 from pytest_netconform.report import allure
+from pytest_netconform.report.story import story
 from pytest_netconform.report.text import harmless
 from pytest_netconform.suites.library import file_id
 
@@ -69,6 +70,7 @@ class LabItem(NetconformItem):
             raise LabFailed(self.told(run, failed.stage, failed.lines)) from None
         except NetconformError as error:
             raise LabError(self.told(run, "", str(error).splitlines())) from None
+        self.user_properties.append((STORY, story(self.lab, run.done, run.cause)))
         if run.wrong:
             raise LabFailed(self.told(run, f"{withhold} withheld", run.wrong))
 

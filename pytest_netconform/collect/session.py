@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_netconform.collect.items import NetconformItem, collect_file, told, why_not
+from pytest_netconform.collect.items import STORY, NetconformItem, collect_file, told, why_not
 from pytest_netconform.errors import DocumentError, NetconformError
 from pytest_netconform.questions import Target
 from pytest_netconform.suites.judging import Judge
@@ -141,6 +141,17 @@ class Run:
         lines += [f"  not {suite.name}: {reason}" for suite, reason in self.silent]
         return lines
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Tell, with -v, what the labs that passed went through; those that failed say so themselves."""
+        if self.config.getoption("verbose") < 1:
+            return
+        reports = terminalreporter.getreports("passed")
+        stories = [text for report in reports for name, text in report.user_properties if name == STORY]
+        if stories:
+            terminalreporter.section("labs")
+            for text in stories:
+                terminalreporter.line(text)
+
 
 def activate(config: pytest.Config) -> None:
     """Set up a run and register it.
@@ -173,7 +184,7 @@ def path_of(argument: str, here: Path) -> Path:
 
 
 def with_builtin(argument: str, here: Path) -> str:
-    """Give the path of a built-in suite or lab for its id, `labs/x.lab.yaml`, where no file here has that path."""
+    """Give the path of a built-in suite or lab for its id, `labs/x.lab.yaml`, where no such file is here."""
     path, colons, rest = argument.partition("::")
     kind, _, name = path.partition("/")
     if kind not in ("suites", "labs") or (here / path).exists() or not (builtin(kind) / name).exists():

@@ -35,8 +35,8 @@ class LabRun:
     """One run of a lab, in a net of its own.
 
     Shape: *withhold* is `fault` or `fix` to leave it out, or empty; *step* is entered around each stage, for
-    reports; *done* lists the stages that came out as they should, *wrong* what did not where something is
-    withheld.
+    reports; *done* lists the stages that came out as they should, *cause* is the sentence that was found in
+    one of them, *wrong* what did not come out where something is withheld.
     """
 
     lab: Lab
@@ -44,6 +44,7 @@ class LabRun:
     withhold: str = ""
     step: Step = silent_step
     done: list[str] = field(default_factory=list)
+    cause: str = ""
     wrong: list[str] = field(default_factory=list)
 
     def run(self) -> None:
@@ -191,6 +192,7 @@ class LabRun:
         if unanswered is None:
             raise StageFailed(["there is no unanswered symptom to explain"])
         found = gather(self.fabric.places, lambda: self._send(unanswered, LOST_S).replied)
+        self.cause = found.sentence
         if (found.id, found.at) != (cause_id, at):
             where = f" at {found.at}" if found.at else ""
             seen = "".join(f"\n{line}" for line in found.evidence)

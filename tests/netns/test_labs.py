@@ -48,6 +48,7 @@ def lab(tmp_path: Path):
 def test_a_network_restart_is_reproduced_detected_explained_and_mended(tmp_path: Path) -> None:
     done = run(LAB, "-v", cwd=tmp_path)
     assert "labs/network-restart.lab.yaml::network-restart PASSED" in done.stdout, done.stdout
+    assert "  cause      forwarding-off: node1 drops packets that are not for itself" in done.stdout
 
 
 def test_without_its_fault_every_symptom_and_every_detected_entry_fails(tmp_path: Path) -> None:

@@ -34,6 +34,14 @@ def test_its_suites_and_labs_pass(pytester: pytest.Pytester, text: str) -> None:
 
 
 @pytest.mark.root
+def test_its_lab_tells_what_stands_there(pytester: pytest.Pytester) -> None:
+    shown = next(text for text in blocks("console") if "== labs ==" in text)
+    result = pytester.runpytest_subprocess("--netconform", "labs/network-restart.lab.yaml", "-v")
+    told = shown.partition("== labs ==")[2].partition("\n")[2].rstrip()
+    assert told in result.stdout.str()
+
+
+@pytest.mark.root
 @pytest.mark.parametrize("text", blocks("python"))
 def test_its_tests_pass(pytester: pytest.Pytester, text: str) -> None:
     pytester.makepyfile(text)
