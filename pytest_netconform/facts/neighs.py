@@ -42,7 +42,7 @@ class Neigh(Fact):
 
 
 READER = Reader(Neigh)
-PRESENCE = ("router", "proxy", "managed", "extern_learn", "offload")
+PRESENCE = frozenset({"router", "proxy", "managed", "extern_learn", "offload"})
 """Keys that ip prints as null where they hold."""
 
 
@@ -56,5 +56,5 @@ def parse_neighs(text: str) -> tuple[Neigh, ...]:
 
 def completed(row: Row) -> Row:
     """Add the family, and say true for what holds."""
-    present = {name: True for name in PRESENCE if name in row}
-    return row | present | {"family": "inet6" if ":" in str(row.get("dst")) else "inet"}
+    family = "inet6" if ":" in str(row.get("dst")) else "inet"
+    return row | dict.fromkeys(PRESENCE & row.keys(), True) | {"family": family}

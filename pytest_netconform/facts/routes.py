@@ -95,10 +95,13 @@ def parse_routes(text: str, family: str) -> tuple[Route, ...]:
 
 def flattened(row: Row) -> Row:
     """Give a route the fields that ip prints elsewhere or by another name: its metrics, and `from`."""
-    flat = row | {"dst": row["dst"].strip()} if isinstance(row.get("dst"), str) else row
+    dst = row.get("dst")
+    flat = row | {"dst": dst.rstrip()} if isinstance(dst, str) and dst[-1:] == " " else row
     if "from" in row:
         flat = flat | {"src": row["from"]}
-    for part in rows_of(row.get("metrics", []), f"{name_of(row)}metrics: "):
+    if "metrics" not in row:
+        return flat
+    for part in rows_of(row["metrics"], f"{name_of(row)}metrics: "):
         flat = part | flat
     return flat
 

@@ -113,9 +113,9 @@ def systemd_line(line: str) -> Taken | None:
     if not line or line[0] in "#;":
         return None
     key, equals, value = line.partition("=")
-    if not equals and key[0] != "-":
+    if not equals and line[0] != "-":
         return None
-    return key.removeprefix("-").strip(BLANK), value.strip(BLANK) if equals else None, key[0] == "-"
+    return key.removeprefix("-").strip(BLANK), value.strip(BLANK) if equals else None, line[0] == "-"
 
 
 def procps_line(line: str) -> Taken | None:
@@ -123,7 +123,7 @@ def procps_line(line: str) -> Taken | None:
     if len(line) < 2 or line[0] in "#;":
         return None
     key, equals, value = line.partition("=")
-    if not equals and key[0] != "-":
+    if not equals and line[0] != "-":
         return None
     dash = key.startswith("-")
     return key.removeprefix("-").rstrip(SPACE), value.strip(SPACE) if equals else None, dash

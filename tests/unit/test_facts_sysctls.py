@@ -148,7 +148,7 @@ def test_a_real_node_has_a_row_per_family_and_interface() -> None:
     }
     inet = [row for row in rows if row.family == "inet"]
     assert all(row.forwarding and row.route_localnet and row.rp_filter == 0 for row in inet)
-    assert next(row for row in inet if row.ifname == "eth0").label() == "inet eth0"
+    assert next(row for row in inet if row.ifname == "eth0").label() == "eth0"
 
 
 def test_a_value_that_is_no_number_is_unreadable_and_named() -> None:
