@@ -92,15 +92,17 @@ class Netlink:
                     raise OSError(refused.errno, refused.words)
 
     @contextmanager
-    def listening(self, group: int, listener: Callable[[Message], None]) -> Iterator[None]:
-        """Have *listener* told what the kernel announces to a multicast group."""
-        self.sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+    def listening(self, groups: Sequence[int], listener: Callable[[Message], None]) -> Iterator[None]:
+        """Have *listener* told what the kernel announces to multicast groups."""
+        for group in groups:
+            self.sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
         self._listener = listener
         try:
             yield
         finally:
             self._listener = _ignore
-            self.sock.setsockopt(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
+            for group in groups:
+                self.sock.setsockopt(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
 
     def notice(self, deadline: float) -> bool:
         """Wait for the next announcements; say whether any came before *deadline* (monotonic)."""

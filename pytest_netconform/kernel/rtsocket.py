@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import struct
 import time
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from pytest_netconform.errors import BuildError
@@ -15,9 +16,9 @@ from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.netlink import NLM_F_ACK, Message, Netlink, attributes
 from pytest_netconform.kernel.rtnetlink import Dev, Interface, Request
 
-RTM_NEWLINK, RTM_GETLINK, RTM_GETADDR = 16, 18, 22
-RTNLGRP_LINK, IFLA_OPERSTATE, IF_OPER_UP = 1, 16, 6
-IFA_ADDRESS, IFA_LOCAL = 1, 2
+RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
+RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, IFLA_OPERSTATE, IF_OPER_UP = 1, 9, 16, 6
+IFA_ADDRESS, IFA_LOCAL, IFA_F_TENTATIVE = 1, 2, 0x40
 SIOCGIFINDEX = 0x8933
 
 
@@ -28,6 +29,7 @@ class Rtnetlink:
         self.name = namespaces.name
         self._netlink = Netlink(namespaces.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE))
         self._operstates: dict[int, int] = {}
+        self._usable: set[tuple[int, bytes]] = set()
 
     def close(self) -> None:
         self._netlink.close()
@@ -63,9 +65,10 @@ class Rtnetlink:
         return found
 
     def watching(self) -> AbstractContextManager[None]:
-        """Take notice of links that come up, from now on."""
+        """Take notice of links that come up and of addresses that become usable, from now on."""
         self._operstates.clear()
-        return self._netlink.listening(RTNLGRP_LINK, self._noted)
+        self._usable.clear()
+        return self._netlink.listening((RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR), self._noted)
 
     def is_up(self, dev: Dev) -> bool:
         """Ask whether a link is operational now: its own end, and what it hangs on."""
@@ -78,14 +81,29 @@ class Rtnetlink:
 
         Raises: BuildError when the time is over.
         """
+        if not self.is_up(dev):
+            self._await(
+                lambda: self._operstates.get(dev.ifindex) == IF_OPER_UP, f"{dev.ifname} up", timeout_s
+            )
+
+    def await_addresses(self, dev: Dev, addresses: Iterable[Interface], timeout_s: float = 5.0) -> None:
+        """Wait until addresses that were added while watching can be used; IPv6 ones take a moment.
+
+        Raises: BuildError when the time is over.
+        """
+        wanted = {(dev.ifindex, address.packed) for address in addresses if address.version == 6}
+        self._await(lambda: wanted <= self._usable, f"the addresses of {dev.ifname} usable", timeout_s)
+
+    def _await(self, condition: Callable[[], bool], what: str, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
-        if self.is_up(dev):
-            return
-        while self._operstates.get(dev.ifindex) != IF_OPER_UP:
+        while not condition():
             if not self._netlink.notice(deadline):
-                raise BuildError(f"{self.name}: {dev.ifname} did not come up within {timeout_s:g} s")
+                raise BuildError(f"{self.name}: no event within {timeout_s:g} s that said {what}")
 
     def _noted(self, message: Message) -> None:
         if message.type == RTM_NEWLINK:
             index = struct.unpack_from("=4xi", message.body)[0]
             self._operstates[index] = attributes(message.body, 16).get(IFLA_OPERSTATE, b"\0")[0]
+        elif message.type == RTM_NEWADDR and not message.body[2] & IFA_F_TENTATIVE:
+            index = struct.unpack_from("=4xi", message.body)[0]
+            self._usable.add((index, attributes(message.body, 8).get(IFA_ADDRESS, b"")))

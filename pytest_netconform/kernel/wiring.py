@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.rtnetlink import Interface
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LONGEST = 15
 IFNAME = re.compile(r"[^\s/:]+")
 
@@ -21,30 +22,44 @@ def check_ifname(ifname: str) -> None:
         raise BuildError(f"{ifname!r} is no name for a device")
 
 
-def interfaces(subnet: str | None, addrs: Sequence[str | None] | None) -> tuple[Interface | None, ...]:
-    """Settle the addresses of the two ends: those given, else the first two of the subnet.
+def interfaces(
+    subnets: str | Sequence[str] | None, addrs: Sequence[str | None] | None
+) -> tuple[tuple[Interface, ...], tuple[Interface, ...]]:
+    """Settle the addresses of the two ends of a wire: those given, else the first two of each subnet.
 
-    Raises: BuildError for an address that is outside the subnet, or has no prefix length from anywhere.
+    Raises: BuildError for an address that is outside the subnets, or has no prefix length from anywhere.
     """
-    if subnet is None:
-        return tuple(_interface(addr) if addr else None for addr in addrs or (None, None))
+    networks = [_network(subnet) for subnet in ([subnets] if isinstance(subnets, str) else subnets or ())]
+    if addrs is None:
+        pairs = [_first_two(network) for network in networks]
+        return tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+    first, second = ((_within(networks, addr),) if addr else () for addr in addrs)
+    return first, second
+
+
+def _network(subnet: str) -> Network:
     try:
-        network = ipaddress.ip_network(subnet)
+        return ipaddress.ip_network(subnet)
     except ValueError as error:
         raise BuildError(f"subnet {subnet}: {error}") from error
-    if addrs is None:
-        first = 0 if network.num_addresses == 2 else 1
-        if network.num_addresses < 2:
-            raise BuildError(f"subnet {subnet} has no two addresses")
-        addrs = [str(network[first]), str(network[first + 1])]
-    return tuple(_within(network, addr) if addr else None for addr in addrs)
 
 
-def _within(network: ipaddress.IPv4Network | ipaddress.IPv6Network, addr: str) -> Interface:
-    found = _interface(addr if "/" in addr else f"{addr}/{network.prefixlen}")
-    if found.ip not in network:
-        raise BuildError(f"address {addr} is outside its subnet {network}")
-    return found
+def _first_two(network: Network) -> tuple[Interface, Interface]:
+    if network.num_addresses < 2:
+        raise BuildError(f"subnet {network} has no two addresses")
+    first = 0 if network.num_addresses == 2 else 1
+    one, two = (ipaddress.ip_interface((network[first + end], network.prefixlen)) for end in (0, 1))
+    return one, two
+
+
+def _within(networks: Sequence[Network], addr: str) -> Interface:
+    if not networks:
+        return _interface(addr)
+    for network in networks:
+        found = _interface(addr if "/" in addr else f"{addr}/{network.prefixlen}")
+        if found.ip in network:
+            return found
+    raise BuildError(f"address {addr} is outside its subnet {' and '.join(map(str, networks))}")
 
 
 def _interface(addr: str) -> Interface:

@@ -68,21 +68,21 @@ class Net:
         second: Netns,
         *,
         ifnames: tuple[str, str] = ("eth0", "eth0"),
-        subnet: str | None = None,
+        subnet: str | Sequence[str] | None = None,
         addrs: tuple[str | None, str | None] | None = None,
         mtu: int | None = None,
     ) -> tuple[Device, Device]:
         """Join two namespaces by a veth pair, and wait until both ends are up.
 
-        Shape:  *addrs* are the addresses of the two ends; by default the first two of *subnet*.
+        Shape:  *addrs* are the addresses of the two ends; by default the first two of each subnet.
         Raises: BuildError, and then there is no pair.
         """
         addresses = interfaces(subnet, addrs)
         netnses = (first, second)
         self._check_ifnames(netnses, ifnames)
         ends = [
-            Device(netns, ifname, next(self._ifindexes), (address,) if address else ())
-            for netns, ifname, address in zip(netnses, ifnames, addresses, strict=True)
+            Device(netns, ifname, next(self._ifindexes), own)
+            for netns, ifname, own in zip(netnses, ifnames, addresses, strict=True)
         ]
         first.rtnetlink.do(veth_add(ends[0], _fd(first), ends[1], _fd(second), mtu))
         with ExitStack() as undo:
@@ -98,13 +98,16 @@ class Net:
 
         Raises: BuildError.
         """
-        (address, _) = interfaces(None, (addr, None))
+        addresses, _ = interfaces(None, (addr, None))
         self._check_ifnames((netns,), (ifname,))
-        bridge = Bridge(netns, ifname, next(self._ifindexes), (address,) if address else ())
+        bridge = Bridge(netns, ifname, next(self._ifindexes), addresses)
         mtus = [("IFLA_MTU", mtu)] if mtu is not None else []
-        netns.rtnetlink.do(
-            link_add(ifname, "bridge", *mtus, index=bridge.ifindex, up=True), *_addresses(bridge)
-        )
+        rtnetlink = netns.rtnetlink
+        with rtnetlink.watching():
+            rtnetlink.do(
+                link_add(ifname, "bridge", *mtus, index=bridge.ifindex, up=True), *_addresses(bridge)
+            )
+            rtnetlink.await_addresses(bridge, bridge.addresses)
         return bridge
 
     def close(self) -> None:
@@ -150,3 +153,4 @@ def _bring_up(ends: Sequence[Device]) -> None:
             device.netns.rtnetlink.do(*_addresses(device), link_up(device))
         for device in ends:
             device.netns.rtnetlink.await_up(device)
+            device.netns.rtnetlink.await_addresses(device, device.addresses)

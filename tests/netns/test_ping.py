@@ -29,7 +29,7 @@ def routed() -> Iterator[Net]:
 def pair() -> Iterator[tuple[Node, Node]]:
     with Net() as net:
         first, second = net.node("first"), net.node("second")
-        net.veth(first, second, subnet="192.0.2.0/30", mtu=1400)
+        net.veth(first, second, subnet=("192.0.2.0/30", "2001:db8::/64"), mtu=1400)
         yield first, second
 
 
@@ -233,8 +233,6 @@ def test_no_descriptor_left_is_no_loss(pair: tuple[Node, Node]) -> None:
 
 def test_ipv6_is_the_same(pair: tuple[Node, Node]) -> None:
     first, second = pair
-    first.run("ip addr add 2001:db8::1/64 dev eth0")
-    second.run("ip addr add 2001:db8::2/64 dev eth0")
     assert first.ping("2001:db8::2", size=1400, df=True).replied
     assert first.ping("2001:db8::2", size=1401, df=True).rejected == "EMSGSIZE"
     assert first.ping("2001:db8::2", size=1401).replied

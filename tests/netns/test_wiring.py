@@ -46,6 +46,21 @@ def test_other_subnets_do_too(net: Net, two: tuple[Netns, Netns], subnet: str, i
     assert two[0].ping(ips[1]).replied
 
 
+def test_a_wire_may_have_a_subnet_of_each_kind(net: Net, two: tuple[Netns, Netns]) -> None:
+    first, _ = net.veth(*two, subnet=("192.0.2.0/30", "2001:db8::/64"))
+    assert [str(address) for address in first.addresses] == ["192.0.2.1/30", "2001:db8::1/64"]
+    assert two[0].ping("192.0.2.2").replied
+    assert two[0].ping("2001:db8::2").replied
+    assert two[1].ping(two[0]).dst == "192.0.2.1"
+
+
+def test_a_bridge_may_have_an_ipv6_address(net: Net, two: tuple[Netns, Netns]) -> None:
+    bridge = net.bridge(two[0], addr="2001:db8::1/64")
+    port, _ = net.veth(*two, addrs=(None, "2001:db8::2/64"))
+    bridge.attach(port)
+    assert two[1].ping(bridge.ip).replied
+
+
 def test_addresses_may_be_chosen(net: Net, two: tuple[Netns, Netns]) -> None:
     net.veth(*two, subnet="192.0.2.0/24", addrs=("192.0.2.7", "192.0.2.9/24"))
     assert two[0].ping("192.0.2.9").replied
@@ -200,7 +215,10 @@ def test_routes_and_neighbours_are_set_without_a_command(net: Net, two: tuple[Ne
 def test_a_link_that_does_not_come_up_is_an_error(net: Net, two: tuple[Netns, Netns]) -> None:
     near, _ = net.veth(*two)
     two[1].run("ip link set eth0 down")
-    with two[0].rtnetlink.watching(), pytest.raises(BuildError, match=r"eth0 did not come up within 0\.1 s"):
+    with (
+        two[0].rtnetlink.watching(),
+        pytest.raises(BuildError, match=r"one: no event within 0\.1 s that said eth0 up"),
+    ):
         two[0].rtnetlink.await_up(near, timeout_s=0.1)
 
 

@@ -73,7 +73,7 @@ def test_a_refused_table_raises(ends: tuple[Netlink, socket.socket]) -> None:
 def test_announcements_reach_the_listener_only(ends: tuple[Netlink, socket.socket]) -> None:
     ours, kernel = ends
     heard: list[Message] = []
-    with ours.listening(1, heard.append):
+    with ours.listening([1], heard.append):
         kernel.send(message(16, 0, b"link") + status(1, 0))
         assert ours.execute([(16, 0, b"")]) == []
     assert [each.body for each in heard if each.type == 16] == [b"link"]
