@@ -105,7 +105,7 @@ def _grew(spec: Any, at: At, context: Context) -> Value | None:
     if not context.watched:
         at.problem("'grew' is for what a check itself asks, and not for what selects", key=True)
         return None
-    if not takes(at, context, "'grew' is for counters", int, float, str):
+    if not takes(at.as_key(), context, "'grew' is for counters", int, float, str):
         return None
     growth = replace(context, shape=Shape(int), name="growth", watched=False)
     by = compile_expected(spec, at, growth)

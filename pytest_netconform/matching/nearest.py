@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_netconform.matching.rows import Fields
 from pytest_netconform.matching.values import Difference, Value
 from pytest_netconform.matching.wholes import brief
 
 MOST_LISTED = 8
-NEAR_ENOUGH = 0.25
+NEAR_ENOUGH = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def nearest(wanted: Value, rows: Rows, among: Iterable[int] | None = None) -> Ne
     near = {i: wanted.nearness(rows.rows[i], rows.before.get(id(rows.rows[i]))) for i in numbers}
     best = max(near, key=near.__getitem__, default=None)
     if best is None or near[best] < NEAR_ENOUGH:
-        return Nearest((), _there(rows.rows))
+        return Nearest((), tuple(_there(wanted, rows.rows)))
     row = rows.rows[best]
     name = brief(row) if among is None else f"number {best + 1}, {brief(row)}"
     lines = tuple(told(wanted.differences(row, rows.before.get(id(row)))))
@@ -62,11 +63,16 @@ def told(differences: Iterable[Difference]) -> Iterator[str]:
         yield from (f"  {line}" for line in difference.details)
 
 
-def _there(rows: Sequence[Any]) -> tuple[str, ...]:
-    """Say in a line what there is, where that is not much."""
+def _there(wanted: Value, rows: Sequence[Any]) -> Iterator[str]:
+    """Say what there is instead, where that is not too much."""
     if not rows:
-        return ("there are none at all",)
-    return ("there are: " + ", ".join(map(brief, rows)),) if len(rows) <= MOST_LISTED else ()
+        yield "there are none at all"
+    elif len(rows) <= MOST_LISTED:
+        yield f"there are: {', '.join(map(brief, rows))}"
+    elif isinstance(wanted, Fields):
+        like, found = wanted.alike(rows)
+        if 0 < len(found) <= MOST_LISTED:
+            yield f"with {like} there are: {', '.join(map(brief, found))}"
 
 
 def listed(rows: Sequence[Any]) -> tuple[str, ...]:

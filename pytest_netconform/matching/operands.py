@@ -84,7 +84,7 @@ def takes(at: At, context: Context, what: str, *kinds: type) -> bool:
     """Say whether an operator has any sense there; reports it if not."""
     if context.shape.kind is None or context.shape.kind in kinds:
         return True
-    at.problem(f"{what}, and {context.name} is {context.shape.words}", key=True)
+    at.problem(f"{what}, and {context.name} is {context.shape.words}")
     return False
 
 
@@ -114,7 +114,7 @@ def _trials(parsed: str | Template) -> list[str]:
 
 def compile_regex(spec: Any, at: At, context: Context) -> Value | None:
     """Compile `{match: regex}`; refuses what finds something in every text."""
-    if not takes(at, context, "'match' is for text", str, int, float):
+    if not takes(at.as_key(), context, "'match' is for text", str, int, float):
         return None
     if not isinstance(spec, str):
         at.problem(f"match needs a regular expression as text, got {described(spec)}")
@@ -136,7 +136,7 @@ def compile_regex(spec: Any, at: At, context: Context) -> Value | None:
 
 def compile_cidr(word: str, spec: Any, at: At, context: Context) -> Value | None:
     """Compile `{within: cidr}` or `{contains: cidr}`."""
-    if not takes(at, context, f"'{word}' is for addresses and networks", str):
+    if not takes(at.as_key(), context, f"'{word}' is for addresses and networks", str):
         return None
     if not isinstance(spec, str):
         at.problem(f"{word} needs a network such as 10.0.0.0/8, got {described(spec)}")

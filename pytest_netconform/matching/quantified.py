@@ -47,7 +47,7 @@ class Quantified(Value):
         if not selected and (nothing := self._nothing(rows)) is not None:
             return [nothing]
         earlier = paired(rows, before) if before else {}
-        those = f" with {self.where}" if self.where is not None else ""
+        those = f" with {self.where.brief}" if self.where is not None else ""
         chosen = Rows(selected, earlier, self.noun, those)
         return [quantifier.outcome(chosen) for quantifier in self.quantifiers]
 
@@ -59,7 +59,7 @@ class Quantified(Value):
         if self.where is None or any(quantifier.word == "count" for quantifier in self.quantifiers):
             return None
         found = nearest(self.where, Rows(rows))
-        return Outcome(False, f"no {self.noun} match {self.where}", found.rows, found.details)
+        return Outcome(False, f"no {self.noun} match {self.where.brief}", found.rows, found.details)
 
     def matches(self, value: Any, before: Any = None) -> bool:
         if not isinstance(value, (tuple, list)):

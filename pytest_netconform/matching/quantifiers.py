@@ -60,7 +60,7 @@ class Some(Quantifier):
             if rows.match(wanted, row):
                 return Outcome(True, f"{brief(row)} matches", (row,))
         found = nearest(wanted, rows)
-        return Outcome(False, f"no {rows.noun} match {wanted}{rows.those}", found.rows, found.details)
+        return Outcome(False, f"no {rows.noun} match {wanted.brief}{rows.those}", found.rows, found.details)
 
 
 class Each(Quantifier):
@@ -75,9 +75,9 @@ class Each(Quantifier):
         found = ((row, wanted.differences(row, rows.before.get(id(row)))) for row in rows.rows)
         wrong = [(row, differing) for row, differing in found if differing]
         if not wrong:
-            text = f"all {len(rows.rows)} {rows.noun}{rows.those} match {wanted}"
+            text = f"all {len(rows.rows)} {rows.noun}{rows.those} match {wanted.brief}"
             return Outcome(True, text, tuple(rows.rows))
-        text = f"{len(wrong)} of {len(rows.rows)} {rows.noun}{rows.those} do not match {wanted}"
+        text = f"{len(wrong)} of {len(rows.rows)} {rows.noun}{rows.those} do not match {wanted.brief}"
         those, differing = zip(*wrong, strict=True)
         return Outcome(False, text, those, tuple(_told(wrong)), differing)
 
@@ -142,15 +142,16 @@ class InOrder(Quantifier):
 
     def _missing(self, entry: Value, rows: Rows, position: int) -> Outcome:
         """Say what became of an entry that does not stand behind the first *position* rows."""
-        after = f" after number {position}, {brief(rows.rows[position - 1])}" if position else ""
         earlier = next((i for i in range(position) if rows.match(entry, rows.rows[i])), None)
         if earlier is not None:
-            row = rows.rows[earlier]
-            return Outcome(False, f"expected {brief(row)}{after}, but it is number {earlier + 1}", (row,))
+            row, last = rows.rows[earlier], brief(rows.rows[position - 1])
+            text = f"number {earlier + 1}, {brief(row)}, must stand behind number {position}, {last}"
+            return Outcome(False, text, (row,))
         taken = {i for other in self.entries for i, row in enumerate(rows.rows) if rows.match(other, row)}
         free = (i for i in range(len(rows.rows)) if i not in taken)
         found = nearest(entry, rows, among=free)
-        return Outcome(False, f"no {rows.noun} match {entry}{after}", found.rows, found.details)
+        behind = f" behind number {position}" if position else ""
+        return Outcome(False, f"no {rows.noun} match {entry.brief}{behind}", found.rows, found.details)
 
 
 class Exactly(Quantifier):

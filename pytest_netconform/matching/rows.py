@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from pytest_netconform.matching.values import Difference, Value
 NAMING = frozenset({"ifname", "name", "path", "dst", "local", "mac"})
 """Fields that say, where they are part of a fact's identity, which thing is meant."""
 NAME_WEIGHT = 100.0
+LONGEST_BRIEF = 120
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,22 @@ class Fields(Value):
         if names and not named:
             return 0.0
         return (got + named * NAME_WEIGHT) / (asked + names * NAME_WEIGHT)
+
+    def alike(self, rows: Sequence[Any]) -> tuple[str, list[Any]]:
+        """Find the rows that have all that is asked for and to be had, but for names; says what that is."""
+        others = [each for each in self.wanted if each[0] not in NAMING]
+        had = [each for each in others if any(each[1].matches(at(row, each[0])) for row in rows)]
+        same = Fields(tuple(had))
+        return same.brief, [row for row in rows if had and same.matches(row)]
+
+    @property
+    def brief(self) -> str:
+        text = str(self)
+        if len(text) <= LONGEST_BRIEF:
+            return text
+        words = ((name, str(value)) for name, value in self.wanted)
+        short = (f"{name}: {word if len(word) <= LONGEST_BRIEF // 3 else '...'}" for name, word in words)
+        return "{" + ", ".join(short) + "}"
 
     def field(self, name: str) -> Value | None:
         """Give what a field is matched by, if it is named."""

@@ -124,7 +124,9 @@ def show(value: Any) -> str:
         case list() | tuple():
             return shortened("[" + ", ".join(map(show, value[:LONGEST_SHOWN])) + "]")
         case Mapping():
-            return shortened("{" + ", ".join(f"{key}: {show(inner)}" for key, inner in value.items()) + "}")
+            return shortened(
+                "{" + ", ".join(f"{show(key)}: {show(inner)}" for key, inner in value.items()) + "}"
+            )
         case _:
             return str(value)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from pytest_netconform.matching.scalars import number
 from pytest_netconform.matching.shapes import Shape
 from pytest_netconform.matching.values import AnyOf, Comparison, Grew, Literal, Not, Presence, Value
 
@@ -52,6 +53,8 @@ def takes_none(value: Value, shape: Shape) -> bool:
             return not value.present
         case Not():
             return takes_all(value.wrong, shape)
+        case Literal() if shape.kind is int:
+            return (number(value.value) or 0) < 0
         case Comparison() if shape.kind is int:
             return _below(value, zero_too=value.sign == "<") and value.sign in ("<", "<=", "==")
         case Grew():

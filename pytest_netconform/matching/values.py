@@ -84,11 +84,17 @@ class Value:
         """Say in what a value is not as expected; nothing where it matches."""
         if self.matches(value, before):
             return ()
-        return (Difference("", f"expected {self}, got {show(value)}"),)
+        found = value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
+        return (Difference("", f"expected {self}, got {show(found)}"),)
 
     def nearness(self, value: Any, before: Any = None) -> float:
         """Say how near a value comes: 1 where it matches, 0 where nothing of it does."""
         return 1.0 if self.matches(value, before) else 0.0
+
+    @property
+    def brief(self) -> str:
+        """Name it in a line of its own, where it is long without its parts."""
+        return str(self)
 
 
 @dataclass(frozen=True)

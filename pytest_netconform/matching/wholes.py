@@ -13,8 +13,9 @@ from pytest_netconform.matching.references import NotResolved, Scope, Template
 from pytest_netconform.matching.scalars import plainly, show
 from pytest_netconform.matching.values import Difference, Value
 
-UNSHOWN = frozenset({"append", "set-counters"})
-UNSAID = UNSHOWN | {"m", "comment"}
+UNSHOWN = frozenset({"append", "set-counters", "comment"})
+COMMENT = (Option("m", ("comment",)),)
+UNSAID = UNSHOWN | {"m"}
 """Options that say nothing of what a rule does by themselves."""
 IDLE = frozenset((name, value) for _, name, value in DEFAULTS)
 """Options with values that are the default, and so say nothing either."""
@@ -72,7 +73,9 @@ def brief(row: Any) -> str:
     """Show a row; one that has a text form by what of it an expectation would say."""
     if not has_text_form(type(row)):
         return show(row)
-    options = (option for option in options_of(row.text) if option.name not in UNSHOWN)
+    options = (
+        option for option in options_of(row.text) if option not in COMMENT and option.name not in UNSHOWN
+    )
     return plainly(" ".join(map(_written, options)))
 
 
