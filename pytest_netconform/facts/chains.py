@@ -14,7 +14,7 @@ from pytest_netconform.facts.late import Late
 
 DECLARATION = re.compile(r"([A-Z]+|-)(?: \[\d+:\d+\])?")
 COUNTERS = re.compile(r"\[\d+:\d+\] ")
-OPENING = re.compile(r'(?:^|(?<=\s))"')
+OPENING = re.compile(r'--[a-z0-9-]+ "')
 CLOSING = re.compile(r'(?<!\\)(?:\\\\)*"')
 INCOMPATIBLE = re.compile(r"# Table `(.*)' (is incompatible|contains incompatible base-chains)")
 
@@ -40,9 +40,9 @@ class Chain(Late):
     incomplete: bool = False
     rules: tuple[ChainRule, ...] = ()
 
-    def read(self, name: str, source: tuple[Dump, str | None, str, str, list[str]]) -> Mapping[str, Any]:
+    def read(self, name: str, source: list[Any]) -> Mapping[str, Any]:
         """Read the chain's declaration, as in `ACCEPT [16:9872]`, or make its rules of their lines."""
-        dump, table, chain, declaration, lines = source
+        dump, table, chain, declaration, *lines = source
         if name == "rules":
             return {name: tuple(ChainRule.late((self, index, line)) for index, line in enumerate(lines, 1))}
         policy, _, counters = declaration.partition(" ")
@@ -97,7 +97,8 @@ class Dump:
         self.family, self.backend = family, backend
         self.table: str | None = None
         self.incomplete: set[str] = set()
-        self.lines_of: dict[str, list[str]] = {}
+        self.lines_of: dict[str, list[Any]] = {}
+        """For each chain of the table its source: dump, table, name, declaration, and its rules' lines."""
         self.chains: list[Chain] = []
 
     def take(self, number: int, line: str) -> None:
@@ -118,8 +119,8 @@ class Dump:
         name, _, declaration = line[1:].partition(" ")
         if declaration != "- [0:0]" and not DECLARATION.fullmatch(declaration):
             raise Unreadable(f"{number}: expected `:CHAIN POLICY [packets:bytes]`, got {line[:60]!r}")
-        rules = self.lines_of[name] = []
-        self.chains.append(Chain.late((self, self.table, name, declaration, rules)))
+        source = self.lines_of[name] = [self, self.table, name, declaration]
+        self.chains.append(Chain.late(source))
 
     def heed(self, number: int, line: str) -> None:
         """Take from a comment what iptables-nft says of tables that nft made, too."""

@@ -112,7 +112,7 @@ SHAPES: dict[str, Callable[[Any], Any]] = {
 
 
 class Reader(Generic[F]):
-    """Makes facts of one type of the rows that a command of iproute2 prints, which it does on a single line."""
+    """Makes facts of one type of the rows that iproute2 prints, all on one line."""
 
     def __init__(self, fact: type[F]) -> None:
         self.fact = fact

@@ -115,11 +115,12 @@ def test_a_comment_with_a_newline_cannot_pose_as_rules() -> None:
 def test_quotes_and_backslashes_in_comments_and_chain_names_are_read_as_printed() -> None:
     lines = r"""-A T -m comment --comment "a \"q\" \\ $x é end\\" -j ACCEPT
 -A T -m comment --comment single -m comment --comment "it\'s" -j T
--A T -j we"ird"""
-    quoted, twice, odd = parse_iptables_save(SMALL.format(rules=lines), "ip", "nft")[2].rules
+-A T -j we"ird
+-A T -j "odd"""
+    quoted, twice, odd, odder = parse_iptables_save(SMALL.format(rules=lines), "ip", "nft")[2].rules
     assert (quoted.comment, quoted.jump) == (r'a "q" \ $x é end' + "\\", "ACCEPT")
     assert twice.comment == "single it's"
-    assert odd.jump == 'we"ird'
+    assert (odd.jump, odder.jump) == ('we"ird', '"odd')
 
 
 def test_a_comment_may_hold_what_counters_look_like() -> None:
