@@ -130,16 +130,14 @@ class Netlink:
         return seqs
 
 
-def attributes(data: bytes, start: int) -> dict[int, bytes]:
-    """Split a row of attributes; of one that occurs twice, the last counts."""
-    found = {}
+def attribute(data: bytes, start: int, wanted: int) -> bytes:
+    """Find an attribute in a row of them; empty if it is not there."""
     while start + ATTRIBUTE.size <= len(data):
         length, kind = ATTRIBUTE.unpack_from(data, start)
-        if length < ATTRIBUTE.size:
-            break
-        found[kind & NLA_TYPE_MASK] = data[start + ATTRIBUTE.size : start + length]
-        start += (length + 3) & ~3
-    return found
+        if kind & NLA_TYPE_MASK == wanted:
+            return data[start + ATTRIBUTE.size : start + length]
+        start += max(ATTRIBUTE.size, (length + 3) & ~3)
+    return b""
 
 
 def _ignore(_: Message) -> None:
@@ -151,7 +149,7 @@ def _split(data: bytes) -> Iterator[Message]:
     while start + HEADER.size <= len(data):
         length, kind, flags, seq, _ = HEADER.unpack_from(data, start)
         yield Message(kind, flags, seq, data[start + HEADER.size : start + length])
-        start += (length + 3) & ~3
+        start += max(HEADER.size, (length + 3) & ~3)
 
 
 def _refusal(position: int, message: Message) -> Refusal | None:
@@ -162,5 +160,5 @@ def _refusal(position: int, message: Message) -> Refusal | None:
     if (
         message.flags & NLM_F_ACK_TLVS
     ):  # after the status and the header of the request, for the rest was capped
-        words = attributes(message.body, STATUS.size + HEADER.size).get(NLMSGERR_ATTR_MSG, b"").rstrip(b"\0")
+        words = attribute(message.body, STATUS.size + HEADER.size, NLMSGERR_ATTR_MSG).rstrip(b"\0")
     return Refusal(position, number, words.decode(errors="replace") or os.strerror(number))

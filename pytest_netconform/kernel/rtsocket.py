@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.netlink import NLM_F_ACK, Message, Netlink, attributes
+from pytest_netconform.kernel.netlink import NLM_F_ACK, Message, Netlink, attribute
 from pytest_netconform.kernel.rtnetlink import Dev, Interface, Request
 
 RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
@@ -58,8 +58,7 @@ class Rtnetlink:
         found = []
         for message in self._netlink.ask(RTM_GETADDR, bytes(8)):
             family, prefixlen, _, _, index = struct.unpack_from("=BBBBI", message.body)
-            attrs = attributes(message.body, 8)
-            packed = attrs.get(IFA_LOCAL) or attrs.get(IFA_ADDRESS)
+            packed = attribute(message.body, 8, IFA_LOCAL) or attribute(message.body, 8, IFA_ADDRESS)
             if family in (socket.AF_INET, socket.AF_INET6) and packed:
                 found.append((index, ipaddress.ip_interface((packed, prefixlen))))
         return found
@@ -103,7 +102,7 @@ class Rtnetlink:
     def _noted(self, message: Message) -> None:
         if message.type == RTM_NEWLINK:
             index = struct.unpack_from("=4xi", message.body)[0]
-            self._operstates[index] = attributes(message.body, 16).get(IFLA_OPERSTATE, b"\0")[0]
+            self._operstates[index] = attribute(message.body, 16, IFLA_OPERSTATE)[0]
         elif message.type == RTM_NEWADDR and not message.body[2] & IFA_F_TENTATIVE:
             index = struct.unpack_from("=4xi", message.body)[0]
-            self._usable.add((index, attributes(message.body, 8).get(IFA_ADDRESS, b"")))
+            self._usable.add((index, attribute(message.body, 8, IFA_ADDRESS)))

@@ -8,11 +8,11 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_netconform.kernel import netlink, rtnetlink
-from pytest_netconform.kernel.netlink import Message, Netlink, attributes
+from pytest_netconform.kernel.netlink import Message, Netlink, attribute
 
 
 class Dev:
@@ -83,15 +83,16 @@ def test_nothing_to_notice_ends_with_the_deadline(ends: tuple[Netlink, socket.so
     assert not ends[0].notice(deadline=0.0)
 
 
+@example(bytes(64), 0)
 @given(st.binary(max_size=200), st.integers(0, 8))
 def test_any_bytes_are_taken_apart_in_bounded_time(data: bytes, start: int) -> None:
-    attributes(data, start)
+    attribute(data, start, 3)
     assert sum(len(each.body) for each in netlink._split(data)) <= len(data)
 
 
-def test_attributes_are_found_by_their_number_whatever_their_flags() -> None:
+def test_an_attribute_is_found_by_its_number_whatever_its_flags() -> None:
     data = struct.pack("=HH4s", 8, 16 | 0x8000, b"abcd") + struct.pack("=HHb3x", 5, 3, 6)
-    assert attributes(data, 0) == {16: b"abcd", 3: b"\x06"}
+    assert [attribute(data, 0, number) for number in (16, 3, 4)] == [b"abcd", b"\x06", b""]
 
 
 @pytest.mark.parametrize(
