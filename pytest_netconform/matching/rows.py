@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,15 +30,16 @@ class Fields(Value):
         return Fields(tuple((name, value.bind(scope)) for name, value in self.wanted))
 
     def one(self, value: Any, before: Any) -> bool:
-        if not isinstance(value, (Fact, Mapping)):
+        if not isinstance(value, (Fact, dict)):
             return False
         for name, wanted in self.wanted:
-            if not wanted.matches(at(value, name), None if before is None else at(before, name)):
+            then = None if before is None else at(before, name)
+            if not wanted.matches(at(value, name), then):
                 return False
         return True
 
     def differences(self, value: Any, before: Any = None) -> tuple[Difference, ...]:
-        if not isinstance(value, (Fact, Mapping)):
+        if not isinstance(value, (Fact, dict)):
             return super().differences(value, before)
         return tuple(
             difference.under(name)
@@ -48,7 +49,7 @@ class Fields(Value):
 
     def nearness(self, value: Any, before: Any = None) -> float:
         """Give the share of fields that match; what has another name than the one meant is no near miss."""
-        if not isinstance(value, (Fact, Mapping)):
+        if not isinstance(value, (Fact, dict)):
             return 0.0
         naming = NAMING.intersection(getattr(type(value), "identity", ()))
         got = asked = named = names = 0.0
@@ -88,11 +89,9 @@ class Fields(Value):
 
 def at(row: Any, name: str) -> Any:
     """Give a field of a row; None where it has none of that name."""
-    if isinstance(row, Mapping):
-        return row.get(name)
-    if not isinstance(row, Fact):
-        return None
-    value = getattr(row, name, None)
-    if (name == "dst" or name == "src") and (value == "default" or value == "all"):
-        return EVERYWHERE.get((value, getattr(row, "family", "")), value)
-    return value
+    if isinstance(row, Fact):
+        value = getattr(row, name, None)
+        if (name == "dst" or name == "src") and (value == "default" or value == "all"):
+            return EVERYWHERE.get((value, getattr(row, "family", "")), value)
+        return value
+    return row.get(name) if isinstance(row, dict) else None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_netconform.suites.envelope import SuiteModel
 
 SUFFIX = ".suite.yaml"
+DEEPEST = 50
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -49,7 +50,25 @@ def read_suite(path: Path, file: str) -> tuple[Document, Suite | None]:
     Raises: DocumentError where nothing more could be read.
     """
     document = load(path, file)
+    if (deep := too_deep(document.data)) is not None:
+        document.report(deep, f"nested more than {DEEPEST} levels deep, aliases written out")
+        return document, None
     return document, _Reader(document, path).suite()
+
+
+def too_deep(data: Any) -> KeyPath | None:
+    """Give the path to something that is nested too deep, as aliases of aliases can be; None without any."""
+    level: list[tuple[KeyPath, Any]] = [((), data)]
+    for _ in range(DEEPEST):
+        level = [
+            ((*path, key), inner)
+            for path, value in level
+            for key, inner in (value.items() if isinstance(value, dict) else enumerate(value))
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return None
+    return level[0][0]
 
 
 def needs_of(document: Document) -> Iterator[tuple[str, KeyPath, str]]:

@@ -84,7 +84,7 @@ class Look:
         if place is None:
             return [self]
         if place.which is None:
-            return [replace(self, here=self.node, name="")]
+            return [self.on_node()]
         found = self.now.places(self.node)
         if isinstance(found, Unknown):
             raise NotResolved(f"the network namespaces could not be listed: {found.reason}")
@@ -94,11 +94,14 @@ class Look:
 
     def variables_of(self, suite: Suite) -> Variables:
         """Give what a suite's variables stand for: on the node, or where the suite itself looks."""
-        look = self if suite.place is not None else replace(self, here=self.node, name="")
-        key = (suite.name, look.here.name)
+        here = self.node if suite.place is None else self.here
+        key = (suite.name, here.name)
         if key not in self.now.variables:
-            self.now.variables[key] = Variables(suite, look)
+            self.now.variables[key] = Variables(suite, self if here is self.here else self.on_node())
         return self.now.variables[key]
+
+    def on_node(self) -> Look:
+        return replace(self, here=self.node, name="")
 
 
 class Variables:
