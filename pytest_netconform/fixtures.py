@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 @pytest.fixture
 def _netconform_net() -> Iterator[Net]:
     """Hold all that one test builds; teardown ends its processes and destroys its namespaces."""
+    from pytest_netconform.kernel.making import may_make
     from pytest_netconform.nodes import Net
 
+    if not may_make():
+        pytest.skip("needs CAP_SYS_ADMIN and CAP_NET_ADMIN, for namespaces: run as root")
     with Net() as net:
         yield net
 

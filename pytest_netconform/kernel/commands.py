@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import shlex
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 
 Command = str | Sequence[str]
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -33,22 +33,29 @@ def environment(extra: Mapping[str, str] | None) -> dict[str, str]:
 class Files:
     """The standard streams of a command as files in memory.
 
-    Unlike pipes they cannot fill up, nor does a daemon that the command leaves behind keep us waiting.
+    Unlike pipes they cannot fill up, and a daemon that the command leaves behind neither keeps us waiting nor
+    dies of its next line. But a command that opens /dev/stdout anew starts it from empty.
     """
 
     def __init__(self, text: str | None) -> None:
-        self.stdin = subprocess.DEVNULL if text is None else os.memfd_create("stdin")
-        self.stdout, self.stderr = os.memfd_create("stdout"), os.memfd_create("stderr")
-        if text is not None:
-            os.pwrite(self.stdin, text.encode(), 0)
+        self._text = text
+        self._closing = ExitStack()
 
     def __enter__(self) -> Files:
+        with self._closing as closing:
+            self.stdin = subprocess.DEVNULL if self._text is None else self._opened("stdin", self._text)
+            self.stdout, self.stderr = self._opened("stdout"), self._opened("stderr")
+            self._closing = closing.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for fd in (self.stdin, self.stdout, self.stderr):
-            if fd >= 0:
-                os.close(fd)
+        self._closing.close()
+
+    def _opened(self, name: str, text: str = "") -> int:
+        fd = os.memfd_create(name)
+        self._closing.callback(os.close, fd)
+        os.pwrite(fd, text.encode(), 0)
+        return fd
 
     def texts(self) -> tuple[str, str]:
         """Read what the command wrote so far."""
@@ -83,6 +90,6 @@ def _exited(pid: int, timeout_s: float) -> bool:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(ProcessLookupError):
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import mounts, syscalls
@@ -15,6 +16,7 @@ from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.threads import in_a_thread
 
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
+CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 CONF = "/proc/sys/net/ipv4/conf"
 DEFAULTS = {
     **dict.fromkeys(("accept_redirects", "send_redirects", "secure_redirects", "shared_media"), "1"),
@@ -52,6 +54,12 @@ def make_node(name: str) -> Namespaces:
     return _made(_node, [name])[0]
 
 
+def may_make() -> bool:
+    """Ask whether we hold the capabilities that namespaces and devices need."""
+    words = Path("/proc/thread-self/status").read_text().partition("CapEff:")[2].split()
+    return all(int(words[0], 16) >> number & 1 for number in (CAP_NET_ADMIN, CAP_SYS_ADMIN))
+
+
 def _made(make: Callable[[str], Namespaces], names: Iterable[str]) -> list[Namespaces]:
     """Make all in one thread, or none."""
     made: list[Namespaces] = []
@@ -76,8 +84,8 @@ def _node(name: str) -> Namespaces:
         socket.sethostname(name)
         _start()
         mounts.furnish(name)
-    except (OSError, BuildError) as error:
-        raise BuildError(f"{name}: {error}") from error
+    except OSError as error:
+        raise BuildError(f"{name}: {syscalls.words(error)}") from error
     return _opened(name, "net", "mnt", "uts")
 
 
@@ -91,16 +99,18 @@ def _opened(name: str, *kinds: str) -> Namespaces:
     except OSError as error:
         for fd in fds.values():
             os.close(fd)
-        raise BuildError(f"{name}: {error}") from error
+        raise BuildError(f"{name}: {syscalls.words(error)}") from error
 
 
 def _unshare(name: str, flags: int) -> None:
     try:
         syscalls.unshare(flags)
     except PermissionError as error:
-        raise BuildError(f"{name}: {error}; run as root, or enable user namespaces") from error
+        raise BuildError(
+            f"{name}: {syscalls.words(error)}; run as root, or enable user namespaces"
+        ) from error
     except OSError as error:
-        raise BuildError(f"{name}: {error}") from error
+        raise BuildError(f"{name}: {syscalls.words(error)}") from error
 
 
 def _start() -> None:

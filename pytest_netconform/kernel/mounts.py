@@ -11,7 +11,6 @@ import os
 import stat
 from functools import cache
 
-from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import syscalls
 from pytest_netconform.kernel.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID
 
@@ -79,9 +78,10 @@ def _overlay_etc(hostname: str) -> None:
     try:
         syscalls.mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir=/run/etc,workdir=/run/work")
     except OSError as error:
-        raise BuildError(
-            f"a node's own /etc needs overlayfs, which this host refuses: {error.strerror}"
-        ) from error
+        what = (
+            f"{error.strerror}; a node needs overlayfs for an /etc of its own, which this host does not give"
+        )
+        raise OSError(error.errno, what) from error
 
 
 def _fill_etc(upper: str, hostname: str) -> None:

@@ -83,7 +83,7 @@ class Processes:
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
-                raise BuildError(f"{self.name}: no PID namespace: {error}") from error
+                raise BuildError(f"{self.name}: no PID namespace: {syscalls.words(error)}") from error
             raise
         finally:
             os.close(inner)

@@ -20,6 +20,8 @@ RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
 RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, IFLA_OPERSTATE, IF_OPER_UP = 1, 9, 16, 6
 IFA_ADDRESS, IFA_LOCAL, IFA_F_TENTATIVE = 1, 2, 0x40
 SIOCGIFINDEX = 0x8933
+PATIENCE_S = 10.0
+"""Events come within a millisecond, but not while the kernel deletes many devices somewhere else."""
 
 
 class Rtnetlink:
@@ -75,7 +77,7 @@ class Rtnetlink:
             self._noted(message)
         return self._operstates.get(dev.ifindex) == IF_OPER_UP
 
-    def await_up(self, dev: Dev, timeout_s: float = 5.0) -> None:
+    def await_up(self, dev: Dev, timeout_s: float = PATIENCE_S) -> None:
         """Wait until a link is operational; only while watching, so that no event is missed.
 
         Raises: BuildError when the time is over.
@@ -85,7 +87,9 @@ class Rtnetlink:
                 lambda: self._operstates.get(dev.ifindex) == IF_OPER_UP, f"{dev.ifname} up", timeout_s
             )
 
-    def await_addresses(self, dev: Dev, addresses: Iterable[Interface], timeout_s: float = 5.0) -> None:
+    def await_addresses(
+        self, dev: Dev, addresses: Iterable[Interface], timeout_s: float = PATIENCE_S
+    ) -> None:
         """Wait until addresses that were added while watching can be used; IPv6 ones take a moment.
 
         Raises: BuildError when the time is over.

@@ -60,6 +60,11 @@ def make_read_only(target: str) -> None:
     mount("", target, "", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 
+def words(error: OSError) -> str:
+    """Say what the kernel said, and of what, without Python's number."""
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+
+
 def _check(result: int, call: str) -> None:
     if result == -1:
         number = ctypes.get_errno()

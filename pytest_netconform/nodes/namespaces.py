@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from subprocess import CompletedProcess, Popen
 from typing import Any, TypeVar
 
 from pytest_netconform.errors import BuildError, ProbeError
@@ -15,6 +16,7 @@ from pytest_netconform.facts.links import Link, parse_links
 from pytest_netconform.facts.neighs import Neigh, parse_neighs
 from pytest_netconform.facts.routes import Route, parse_routes
 from pytest_netconform.facts.rules import Rule, parse_rules
+from pytest_netconform.kernel.commands import Command
 from pytest_netconform.kernel.evidence import LiveEvidence
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.rtnetlink import Interface
@@ -58,13 +60,35 @@ class Netns:
     def __init__(self, namespaces: Namespaces) -> None:
         self.namespaces = namespaces
         self.name = namespaces.name
-        self.run = namespaces.run
-        self.popen = namespaces.popen
         self.sysctl = Sysctls(namespaces)
         self._evidence = LiveEvidence(namespaces)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()} {self.name}>"
+
+    def run(
+        self,
+        command: Command,
+        *,
+        check: bool = True,
+        input: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> CompletedProcess[str]:
+        """Run a command inside and wait for it; a string goes to sh, a list does not.
+
+        Shape:  *env* adds to our environment.
+        Raises: CommandFailed for a non-zero status unless *check* is false; always for a program that is not
+                there, and for one that outlives *timeout_s*, which is killed.
+        """
+        return self.namespaces.run(command, check=check, input=input, env=env, timeout_s=timeout_s)
+
+    def popen(self, command: Command, *, env: Mapping[str, str] | None = None, **options: Any) -> Popen[str]:
+        """Start a command inside; it ends with the namespace at the latest.
+
+        Shape: *options* as of subprocess.Popen; text streams, and an empty stdin, unless they say otherwise.
+        """
+        return self.namespaces.popen(command, env=env, **options)
 
     def call(self, fn: Callable[..., T], *args: Any) -> T:
         """Call *fn* in a fresh thread inside; it shares everything else with us."""
@@ -161,7 +185,7 @@ class Node(Netns):
 
     def read(self, path: str) -> str:
         """Read a file of the node."""
-        return self.call(Path(path).read_text)
+        return self.call(lambda: Path(path).read_text(encoding="utf-8", errors="replace"))
 
     def write(self, path: str, text: str) -> None:
         """Write a file of the node, with the directories above it.
@@ -178,4 +202,4 @@ class Node(Netns):
                 f"{self.name}: {path} is the host's; a node has its own /etc, /run, /var/lib and /var/log"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 
 from pytest_netconform.errors import BuildError
@@ -14,7 +14,7 @@ from pytest_netconform.kernel.wiring import check_ifname, interfaces
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.namespaces import Netns, Node
 
-FIRST_IFINDEX = 101
+FIRST_IFINDEX = 1001
 """Above those that the kernel gives by itself; each device of a net has an ifindex of its own."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*")
 HOSTNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
@@ -85,10 +85,8 @@ class Net:
             for netns, ifname, own in zip(netnses, ifnames, addresses, strict=True)
         ]
         first.rtnetlink.do(veth_add(ends[0], _fd(first), ends[1], _fd(second), mtu))
-        with ExitStack() as undo:
-            undo.callback(first.rtnetlink.do, link_delete(ends[0]))
+        with _deleted_on_error(ends[0]):
             _bring_up(ends)
-            undo.pop_all()
         return ends[0], ends[1]
 
     def bridge(
@@ -102,12 +100,10 @@ class Net:
         self._check_ifnames((netns,), (ifname,))
         bridge = Bridge(netns, ifname, next(self._ifindexes), addresses)
         mtus = [("IFLA_MTU", mtu)] if mtu is not None else []
-        rtnetlink = netns.rtnetlink
-        with rtnetlink.watching():
-            rtnetlink.do(
-                link_add(ifname, "bridge", *mtus, index=bridge.ifindex, up=True), *_addresses(bridge)
-            )
-            rtnetlink.await_addresses(bridge, bridge.addresses)
+        netns.rtnetlink.do(link_add(ifname, "bridge", *mtus, index=bridge.ifindex, up=True))
+        with _deleted_on_error(bridge), netns.rtnetlink.watching():
+            netns.rtnetlink.do(*_addresses(bridge))
+            netns.rtnetlink.await_addresses(bridge, bridge.addresses)
         return bridge
 
     def close(self) -> None:
@@ -138,6 +134,15 @@ class Net:
 def _fd(netns: Netns) -> int:
     assert netns.namespaces.net is not None
     return netns.namespaces.net
+
+
+@contextmanager
+def _deleted_on_error(device: Device) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        device.netns.rtnetlink.do(link_delete(device))
+        raise
 
 
 def _addresses(device: Device) -> list[Request]:

@@ -1,0 +1,112 @@
+"""Hosts that cannot make what is asked of them: said in one sentence, and nothing stays."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from pytest_netconform.errors import BuildError, CommandFailed
+from pytest_netconform.kernel import making, processes, syscalls
+from pytest_netconform.nodes import Net
+
+
+@pytest.mark.parametrize("kind", ["netns", "node"])
+def test_without_privilege_the_error_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, descriptors: Callable[[], int], kind: str
+) -> None:
+    def refuse(flags: int) -> None:
+        raise OSError(errno.EPERM, f"unshare({syscalls._words(flags)}): {os.strerror(errno.EPERM)}")
+
+    before = descriptors()
+    monkeypatch.setattr(syscalls, "unshare", refuse)
+    with Net() as net, pytest.raises(BuildError) as caught:
+        getattr(net, kind)("one")
+    assert str(caught.value).startswith("one: unshare(CLONE_NEW")
+    assert str(caught.value).endswith("): Operation not permitted; run as root, or enable user namespaces")
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("fstype", "words"),
+    [
+        (
+            "overlay",
+            r"one: mount\(overlay, /etc\): No such device; a node needs overlayfs for an /etc of its own",
+        ),
+        ("sysfs", r"one: mount\(sysfs, /sys\): No such device"),
+    ],
+)
+def test_a_mount_that_is_refused_is_named(
+    monkeypatch: pytest.MonkeyPatch, descriptors: Callable[[], int], fstype: str, words: str
+) -> None:
+    real = syscalls.mount
+
+    def refuse(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
+        if kind == fstype:
+            raise OSError(errno.ENODEV, f"mount({kind}, {target}): {os.strerror(errno.ENODEV)}")
+        real(source, target, kind, flags, options)
+
+    before = descriptors()
+    monkeypatch.setattr(syscalls, "mount", refuse)
+    with Net() as net, pytest.raises(BuildError, match=words):
+        net.node("one")
+    assert descriptors() == before
+
+
+def test_a_node_that_cannot_have_its_own_proc_says_so(
+    monkeypatch: pytest.MonkeyPatch, descriptors: Callable[[], int]
+) -> None:
+    monkeypatch.setattr(processes, "OWN_PROC", "mount -t nothing nothing /proc || exit; ")
+    with Net() as net:
+        one = net.node("one")
+        before = descriptors()
+        for _ in range(2):
+            with pytest.raises(BuildError, match=r"one: no PID namespace: mount: .*"):
+                one.run("true")
+        assert descriptors() == before
+        monkeypatch.undo()
+        assert one.run("true").returncode == 0
+
+
+def build() -> None:
+    with Net() as net:
+        net.node("one").run("true")
+        net.veth(net.netns("two"), net.netns("three"))
+
+
+def test_running_out_of_descriptors_while_building_leaves_none_open(descriptors: Callable[[], int]) -> None:
+    build()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = descriptors()
+    for spare in range(1, 9):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before + spare, hard))
+        try:
+            with pytest.raises((BuildError, CommandFailed, OSError), match="Too many open files"):
+                build()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert descriptors() == before
+
+
+def test_without_capabilities_the_fixtures_skip_and_say_why(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "may_make", lambda: False)
+    pytester.makepyfile("def test_one(netns): netns('one')")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*needs CAP_SYS_ADMIN and CAP_NET_ADMIN, for namespaces: run as root*"])
+
+
+def test_root_without_capabilities_is_no_root() -> None:
+    assert making.may_make()
+    script = "from pytest_netconform.kernel.making import may_make; print(may_make())"
+    command = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", sys.executable, "-c", script]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout == "False\n"
