@@ -10,7 +10,10 @@ from pytest_netconform.facts.base import Fact
 
 
 class Verdict(Enum):
-    """Four words that are never collapsed; of several, the strongest counts: error, fail, pass, skip."""
+    """Four words that are never collapsed; of several, the strongest counts: error, fail, skip, pass.
+
+    So what passes was known in all its parts.
+    """
 
     PASS = "pass"
     FAIL = "fail"
@@ -21,7 +24,7 @@ class Verdict(Enum):
         return self.value
 
 
-STRENGTH = (Verdict.ERROR, Verdict.FAIL, Verdict.PASS, Verdict.SKIP)
+STRENGTH = (Verdict.ERROR, Verdict.FAIL, Verdict.SKIP, Verdict.PASS)
 
 
 @dataclass(frozen=True, slots=True)
