@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -294,7 +295,7 @@ def test_what_is_no_file_is_told_and_never_waited_for(tmp_path: Path) -> None:
     assert unread(Path("/dev/zero")) == "x:1:1: is a device, not a file"
     assert unread(tmp_path / "none") == "x:1:1: cannot be read: No such file or directory"
     assert unread(tmp_path / ("n" * 300)) == "x:1:1: cannot be read: File name too long"
-    assert unread(Path("a\0b")) == "x:1:1: cannot be read: embedded null byte"
+    assert re.fullmatch("x:1:1: cannot be read: .*embedded null (byte|character in path)", unread(Path("a\0b")))
 
 
 def test_a_file_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
