@@ -295,7 +295,8 @@ def test_what_is_no_file_is_told_and_never_waited_for(tmp_path: Path) -> None:
     assert unread(Path("/dev/zero")) == "x:1:1: is a device, not a file"
     assert unread(tmp_path / "none") == "x:1:1: cannot be read: No such file or directory"
     assert unread(tmp_path / ("n" * 300)) == "x:1:1: cannot be read: File name too long"
-    assert re.fullmatch("x:1:1: cannot be read: .*embedded null (byte|character in path)", unread(Path("a\0b")))
+    told = unread(Path("a\0b"))
+    assert re.fullmatch("x:1:1: cannot be read: .*embedded null (byte|character in path)", told)
 
 
 def test_a_file_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
