@@ -38,7 +38,7 @@ class Namespaces:
         mortal: bool = False,
     ) -> None:
         self.name, self.net, self.mnt, self.uts = name, net, mnt, uts
-        self._closed = False
+        self._closed, self._fds = False, [fd for fd in (net, mnt, uts) if fd is not None]
         self.inode = _inode(net)
         self._processes = Processes(name, self.handles, own_proc=mnt is not None) if mortal else None
 
@@ -131,13 +131,11 @@ class Namespaces:
 
     def close(self) -> None:
         """End the processes inside, if the namespaces were made by us, and let go of the descriptors."""
-        if self._closed:
-            return
         if self._processes is not None:
             self._processes.close()
-        for fd, _ in self.handles:
-            os.close(fd)
         self._closed, self.net, self.mnt, self.uts = True, None, None, None
+        while self._fds:
+            os.close(self._fds.pop())
 
     def _spawned(
         self, command: Command, env: Mapping[str, str] | None, options: Mapping[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import subprocess
 import threading
@@ -31,7 +32,7 @@ class Processes:
         self._handles, self._own_proc = tuple(handles), own_proc
         self._lock = threading.Lock()
         self._init: subprocess.Popen[str] | None = None
-        self._lifeline: int | None = None
+        self._lifeline: io.FileIO | None = None
         self._fd: int | None = None
         _alive.add(self)
 
@@ -50,8 +51,7 @@ class Processes:
     def end(self) -> None:
         """Let go of the lifeline; the kernel kills what still runs. Does not wait for it."""
         if self._lifeline is not None:
-            os.close(self._lifeline)
-            self._lifeline = None
+            self._lifeline.close()
 
     def close(self) -> None:
         """End all processes and wait until none is left."""
@@ -66,9 +66,9 @@ class Processes:
         if self._init is not None:
             self._init.wait()
             self._init = None
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
 
     def forget(self) -> None:
         """In a forked child: let go of the lifeline, which must not outlive our parent."""
@@ -76,7 +76,8 @@ class Processes:
         self._init, self._lock = None, threading.Lock()
 
     def _started(self) -> int:
-        inner, self._lifeline = os.pipe()
+        inner, outer = os.pipe()
+        self._lifeline = io.FileIO(outer, "w")  # which closes with us, should an interrupt cut close() short
         try:
             pid = in_a_thread(lambda: self._spawned(inner))
             return os.open(f"/proc/{pid}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
