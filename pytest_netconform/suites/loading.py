@@ -58,7 +58,7 @@ def read_suite(path: Path, file: str) -> tuple[Document, Suite | None]:
 
 def too_deep(data: Any) -> KeyPath | None:
     """Give the path to something that is nested too deep, as aliases of aliases can be; None without any."""
-    level: list[tuple[KeyPath, Any]] = [((), data)]
+    level: list[tuple[KeyPath, Any]] = [((), data)] if isinstance(data, (dict, list)) else []
     for _ in range(DEEPEST):
         level = [
             ((*path, key), inner)
@@ -66,9 +66,7 @@ def too_deep(data: Any) -> KeyPath | None:
             for key, inner in (value.items() if isinstance(value, dict) else enumerate(value))
             if isinstance(inner, (dict, list))
         ]
-        if not level:
-            return None
-    return level[0][0]
+    return level[0][0] if level else None
 
 
 def needs_of(document: Document) -> Iterator[tuple[str, KeyPath, str]]:
