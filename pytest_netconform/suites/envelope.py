@@ -49,7 +49,7 @@ class SuiteModel(Model):
     model_config = ConfigDict(populate_by_name=False)
 
     suite: str
-    title: str = Field(min_length=1)
+    title: str | None = Field(default=None, min_length=1)
     when: Any = None
     vars: dict[str, Any] = {}
     place: Any = Field(default=None, alias="in")

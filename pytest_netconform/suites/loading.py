@@ -116,7 +116,7 @@ class _Reader:
         checks = {name: self._check(model, name, found) for name, found in compiled.items()}
         return Suite(
             model.suite,
-            model.title,
+            model.title or model.suite,
             self.path,
             self.document.name,
             when,

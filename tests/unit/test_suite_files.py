@@ -40,12 +40,12 @@ K = "link: {ifname: lo}"
             """,
             [
                 "1:1: missing key 'checks'",
-                "1:1: missing key 'title'",
                 "2:1: unknown key 'titel' (did you mean 'title'?)",
                 "3:1: unknown key 'cheks' (did you mean 'checks'?)",
             ],
             id="unknown and missing keys of the suite",
         ),
+        pytest.param("title: t\n", ["1:1: missing key 'checks'", "1:1: missing key 'suite'"], id="no suite"),
         pytest.param("- a\n", ["1:1: expected a mapping, got a list"], id="a list"),
         pytest.param("hello\n", ["1:1: expected a mapping, got 'hello'"], id="a word"),
         pytest.param("", ["1:1: the file is empty"], id="nothing"),
@@ -490,6 +490,10 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
     library = Library(tmp_path)
     path = write(tmp_path, f"suite: x\ntitle: t\nchecks: {{k: {{{K}}}}}\n")
     assert library.load(path) is library.load(path)
+
+
+def test_a_suite_without_a_title_goes_by_its_name(tmp_path: Path) -> None:
+    assert load_suite(write(tmp_path, f"suite: x\nchecks: {{k: {{{K}}}}}\n")).title == "x"
 
 
 def test_every_check_knows_where_it_stands(tmp_path: Path) -> None:
