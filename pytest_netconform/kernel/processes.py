@@ -14,8 +14,8 @@ from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import mounts, syscalls
 from pytest_netconform.kernel.threads import Handle, enter, in_a_thread
 
-INIT = "echo ready; exec 3<&0 >/dev/null 2>&1; cat <&3 & wait"
-"""Live until the pipe on stdin closes; `wait` buries every orphan, in any shell."""
+INIT = "echo ready; exec 3<&0 >/dev/null 2>&1; until { cat <&3 & wait $!; }; do :; done"
+"""Live until the pipe on stdin closes, whoever kills `cat`; `wait` buries every orphan too, in any shell."""
 OWN_PROC = "mount -t proc -o nosuid,nodev,noexec proc /proc || exit; "
 
 

@@ -166,6 +166,10 @@ class Netns:
             self.namespaces, address, size=size, df=df, ttl=ttl, source=source, mark=mark, timeout_s=timeout_s
         )
 
+    def end(self) -> None:
+        """Have the kernel end the processes inside, without waiting for it."""
+        self.namespaces.end()
+
     def close(self) -> None:
         """Let go of the namespace; the kernel destroys it with all that is in it."""
         if "rtnetlink" in self.__dict__:

@@ -109,9 +109,9 @@ class Net:
     def close(self) -> None:
         """Destroy everything; processes first, all at once."""
         with ExitStack() as stack:
-            for member in self._members.values():
-                stack.callback(member.close)
-                stack.callback(member.namespaces.end)
+            for deed in (Netns.close, Netns.end):
+                for member in self._members.values():
+                    stack.callback(deed, member)
             self._members = {}
 
     def _check_name(self, name: str, form: re.Pattern[str]) -> None:

@@ -167,6 +167,17 @@ def test_orphans_are_buried_whatever_sh_is(
     assert eventually(lambda: not any(line.startswith("Z") for line in states()))
 
 
+def test_whatever_is_killed_inside_the_namespace_lives_on(node: NodeMaker) -> None:
+    one = node("one")
+    daemon = one.popen(["sleep", "60"])
+    for _ in range(3):
+        one.run("kill -9 -1")
+    assert daemon.wait() == -signal.SIGKILL
+    later = one.popen(["sleep", "60"])
+    assert one.run("true").returncode == 0
+    assert later.poll() is None
+
+
 def test_only_one_init_is_made_for_many_first_commands_at_once(node: NodeMaker) -> None:
     one = node("one")
     said: list[str] = []
