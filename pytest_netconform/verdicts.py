@@ -31,8 +31,9 @@ STRENGTH = (Verdict.ERROR, Verdict.FAIL, Verdict.SKIP, Verdict.PASS)
 class Finding:
     """One line of a verdict: what was judged, and what was seen of it.
 
-    Shape: *row* is the fact it is about, if there is one; *place* the namespace, if it is not the target's
-    own; *blocked* marks a skip that a failed need is the reason of.
+    Shape: *row* is the fact it is about, if there is one, *others* are more with the same thing wrong; *place*
+           is the namespace, if it is not the target's own; *blocked* marks a skip that a failed need is the
+           reason of.
     """
 
     verdict: Verdict
@@ -40,6 +41,12 @@ class Finding:
     row: Fact | None = None
     place: str = ""
     blocked: bool = False
+    others: tuple[Fact, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Fact, ...]:
+        """List all that it is about."""
+        return self.others if self.row is None else (self.row, *self.others)
 
     def __str__(self) -> str:
         return f"{self.place}: {self.text}" if self.place else self.text

@@ -72,7 +72,8 @@ class TablePart:
         if outcome.differing:
             return self._grouped(outcome, len(self.expected.select(rows)))
         text = "\n  ".join((f"{self.kind}: {outcome.text}", *outcome.details))
-        return (Finding(Verdict.FAIL, text, *outcome.rows[:1]),)
+        others = outcome.rows[1:] if outcome.wrong else ()
+        return (Finding(Verdict.FAIL, text, *outcome.rows[:1], others=others),)
 
     def _grouped(self, outcome: Outcome, total: int) -> list[Finding]:
         """Say once what several rows have wrong in the same way."""
@@ -80,7 +81,8 @@ class TablePart:
         for row, wrong in zip(outcome.rows, outcome.differing, strict=True):
             groups.setdefault(wrong, []).append(row)
         return [
-            Finding(Verdict.FAIL, self._wrong(wrong, rows, total), rows[0]) for wrong, rows in groups.items()
+            Finding(Verdict.FAIL, self._wrong(wrong, rows, total), rows[0], others=tuple(rows[1:]))
+            for wrong, rows in groups.items()
         ]
 
     def _wrong(self, wrong: tuple[Difference, ...], rows: Sequence[Fact], total: int) -> str:

@@ -90,6 +90,7 @@ def fix_variables(check: Check, judgement: Judgement) -> list[dict[str, str]]:
     """Give the variables that a check's fix uses, once for each failing row, or once without any."""
     found: list[dict[str, str]] = []
     for finding in judgement.of(Verdict.FAIL):
-        if finding.row is not None and (values := variables(check, finding.row)) not in found:
-            found.append(values)
+        for row in finding.rows:
+            if (values := variables(check, row)) not in found:
+                found.append(values)
     return found or [{}]

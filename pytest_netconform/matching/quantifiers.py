@@ -17,13 +17,14 @@ class Outcome:
     """What one quantifier came to.
 
     Shape: *text* says it in a line, *details* in further ones; *rows* are those concerned. Where each row is
-           judged by itself, *differing* has what is wrong with each of them.
+           judged by itself, all of them are *wrong*, and *differing* may say in what.
     """
 
     holds: bool
     text: str
     rows: tuple[Any, ...] = ()
     details: tuple[str, ...] = ()
+    wrong: bool = False
     differing: tuple[tuple[Difference, ...], ...] = ()
 
 
@@ -79,7 +80,7 @@ class Each(Quantifier):
             return Outcome(True, text, tuple(rows.rows))
         text = f"{len(wrong)} of {len(rows.rows)} {rows.noun}{rows.those} do not match {wanted.brief}"
         those, differing = zip(*wrong, strict=True)
-        return Outcome(False, text, those, tuple(_told(wrong)), differing)
+        return Outcome(False, text, those, tuple(_told(wrong)), True, differing)
 
 
 class NoRow(Quantifier):
@@ -93,7 +94,7 @@ class NoRow(Quantifier):
         if not found:
             return Outcome(True, f"none of {len(rows.rows)} {rows.noun}{rows.those} match {wanted}")
         text = f"{len(found)} of {len(rows.rows)} {rows.noun}{rows.those} match {wanted}, where none may"
-        return Outcome(False, text, found, listed(found))
+        return Outcome(False, text, found, listed(found), wrong=True)
 
     def nearness(self, rows: Sequence[Any]) -> float:  # noqa: ARG002
         return 0.0

@@ -1,4 +1,4 @@
-"""The example suites of the design: they load as they stand there, pass on a healthy cluster, and can fail."""
+"""The example suites of the design: they load as they stand, pass on a healthy cluster, and can fail."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def masquerade_first(text: str) -> str:
         ),
         pytest.param(
             lambda node: change_link(node / "self/ip-addr.json", "eth0", lambda link: link.update(mtu=1400)),
-            ["vtep-mtu"], "nearest is flannel.1: mtu: expected <= 1350, got 1450", id="the underlay is smaller",
+            ["vtep-mtu"], "nearest is flannel.1: mtu: expected <= 1350, got 1450", id="a smaller underlay",
         ),
         pytest.param(
             neighbour(without(dst="10.42.2.0", dev="flannel.1")), ["routes-have-neighbours"],

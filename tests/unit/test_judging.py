@@ -197,6 +197,16 @@ def test_a_need_that_cannot_be_read_blocks(tmp_path: Path, body: str) -> None:
     assert found.blocked
 
 
+def test_a_line_about_several_rows_has_them_all(tmp_path: Path) -> None:
+    target = Dictionary({"link": (link("a", mtu=1), link("b", mtu=2), link("c", mtu=1), link("d", mtu=3))})
+    (one, two) = judge_one(tmp_path, "link: {each: {mtu: {any_of: [2, 4]}}}", target).findings
+    assert [[row.label() for row in finding.rows] for finding in (one, two)] == [["a", "c"], ["d"]]
+    (finding,) = judge_one(tmp_path, "link: {none: {mtu: '< 3'}}", target).findings
+    assert [row.label() for row in finding.rows] == ["a", "b", "c"]
+    (finding,) = judge_one(tmp_path, "link: {where: {mtu: 1}, count: 1}", target).findings
+    assert [row.label() for row in finding.rows] == ["a"]
+
+
 # What is asked
 
 
