@@ -10,12 +10,13 @@ from typing import Any
 from pytest_netconform.checks.parts import Part, TablePart, of_nothing
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.at import At
+from pytest_netconform.matching.base import Value
 from pytest_netconform.matching.compiling import compile_quantified
 from pytest_netconform.matching.context import Context
 from pytest_netconform.matching.quantified import Quantified
 from pytest_netconform.matching.references import Reference, Scope, Template, references_in
 from pytest_netconform.matching.rows import Fields
-from pytest_netconform.matching.values import Literal, Value
+from pytest_netconform.matching.values import Literal
 from pytest_netconform.questions import Answer, NotHere, Question, Unknown
 from pytest_netconform.verdicts import Judgement, erred, skipped
 

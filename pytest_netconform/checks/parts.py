@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from pytest_netconform.facts.base import Fact
+from pytest_netconform.matching.base import Difference, Value
 from pytest_netconform.matching.nearest import told
 from pytest_netconform.matching.quantified import Quantified
 from pytest_netconform.matching.quantifiers import Outcome
 from pytest_netconform.matching.references import Reference, Scope, Template, references_in
 from pytest_netconform.matching.scalars import show
-from pytest_netconform.matching.values import Difference, Value
 from pytest_netconform.questions import Question
 from pytest_netconform.verdicts import Finding, Judgement, Verdict
 
@@ -67,13 +67,14 @@ class TablePart:
         return Judgement(tuple(found for outcome in outcomes for found in self._findings(outcome, rows)))
 
     def _findings(self, outcome: Outcome, rows: Rows) -> Sequence[Finding]:
+        row = outcome.rows[0] if outcome.rows else None
         if outcome.holds:
-            return (Finding(Verdict.PASS, f"{self.kind}: {outcome.text}", *outcome.rows[:1]),)
+            return (Finding(Verdict.PASS, f"{self.kind}: {outcome.text}", row),)
         if outcome.differing:
             return self._grouped(outcome, len(self.expected.select(rows)))
         text = "\n  ".join((f"{self.kind}: {outcome.text}", *outcome.details))
         others = outcome.rows[1:] if outcome.wrong else ()
-        return (Finding(Verdict.FAIL, text, *outcome.rows[:1], others=others),)
+        return (Finding(Verdict.FAIL, text, row, others=others),)
 
     def _grouped(self, outcome: Outcome, total: int) -> list[Finding]:
         """Say once what several rows have wrong in the same way."""

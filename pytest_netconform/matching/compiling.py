@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_netconform.documents import described, shown, suggest
 from pytest_netconform.matching.at import At
+from pytest_netconform.matching.base import Value
 from pytest_netconform.matching.context import Context
 from pytest_netconform.matching.operands import (
     compile_cidr,
@@ -21,7 +22,7 @@ from pytest_netconform.matching.quantifiers import QUANTIFIERS, Quantifier
 from pytest_netconform.matching.rows import Fields
 from pytest_netconform.matching.shapes import ANYTHING, Shape, fields_of
 from pytest_netconform.matching.vacuity import always_holds, never_holds
-from pytest_netconform.matching.values import AnyOf, Grew, Not, Value
+from pytest_netconform.matching.values import AnyOf, Grew, Not
 
 WORDS = ("where", *QUANTIFIERS, "or_none")
 """What may stand in a mapping that says how many rows must be as expected."""
@@ -130,26 +131,32 @@ def compile_fields(spec: Any, at: At, context: Context) -> Fields | None:
     if not spec:
         at.problem("an empty mapping matches everything; say what is expected")
         return None
-    known = fields_of(context.shape.row) if context.shape.row is not None else None
-    inner = context.shape.inner or ANYTHING
-    wanted: list[tuple[str, Value]] = []
-    says_something = False
-    for name, part in spec.items():
-        place = at.child(name)
-        if known is not None and name not in known:
-            place.unknown("field", name, known)
-            continue
-        within = context.field(name, inner if known is None else known[name], of_row=known is not None)
-        value = compile_value(part, place, within)
-        if value is not None and can_hold(value, place, within):
-            wanted.append((name, value))
-            says_something |= not always_holds(value, within.shape)
+    wanted = [
+        (name, value)
+        for name, part in spec.items()
+        if (value := _compile_field(name, part, at.child(name), context)) is not None
+    ]
     if len(wanted) < len(spec):
         return None
-    if not says_something:
+    if all(always_holds(value, _shape_of_field(name, context)) for name, value in wanted):
         at.problem("this matches whatever stands there; say more")
         return None
     return Fields(tuple(wanted))
+
+
+def _compile_field(name: str, spec: Any, at: At, context: Context) -> Value | None:
+    row = context.shape.row
+    if row is not None and name not in fields_of(row):
+        at.unknown("field", name, fields_of(row))
+        return None
+    field = context.field(name, _shape_of_field(name, context), of_row=row is not None)
+    value = compile_value(spec, at, field)
+    return value if value is not None and can_hold(value, at, field) else None
+
+
+def _shape_of_field(name: str, context: Context) -> Shape:
+    row = context.shape.row
+    return fields_of(row)[name] if row is not None else context.shape.inner or ANYTHING
 
 
 def compile_quantified(spec: Any, at: At, context: Context) -> Quantified | None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_netconform.matching.base import Difference, Value
 from pytest_netconform.matching.rows import Fields
-from pytest_netconform.matching.values import Difference, Value
 from pytest_netconform.matching.wholes import brief
 
 MOST_LISTED = 8

@@ -10,13 +10,14 @@ from typing import Any
 
 from pytest_netconform.documents import described, shown
 from pytest_netconform.matching.at import At
+from pytest_netconform.matching.base import Value
 from pytest_netconform.matching.context import Context
 from pytest_netconform.matching.parsing import parse_text
 from pytest_netconform.matching.references import Template
 from pytest_netconform.matching.scalars import network, number
 from pytest_netconform.matching.shapes import Shape
 from pytest_netconform.matching.vacuity import every_text_matches
-from pytest_netconform.matching.values import Cidr, Comparison, Literal, Presence, Regex, Value
+from pytest_netconform.matching.values import Cidr, Comparison, Literal, Presence, Regex
 from pytest_netconform.matching.wholes import Whole, has_text_form
 
 COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(.*)", re.DOTALL)

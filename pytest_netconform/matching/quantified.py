@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_netconform.matching.base import Difference, Value
 from pytest_netconform.matching.nearest import Rows, nearest
 from pytest_netconform.matching.pairing import paired
 from pytest_netconform.matching.quantifiers import Outcome, Quantifier
 from pytest_netconform.matching.references import Scope
-from pytest_netconform.matching.values import Difference, Value
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pytest_netconform.matching.base import Difference, Value
 from pytest_netconform.matching.nearest import Rows, listed, nearest
 from pytest_netconform.matching.pairing import pair_off
-from pytest_netconform.matching.values import Difference, Value
 from pytest_netconform.matching.wholes import brief
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_netconform.facts.base import Fact
+from pytest_netconform.matching.base import Difference, Value
 from pytest_netconform.matching.references import Scope
 from pytest_netconform.matching.scalars import EVERYWHERE
-from pytest_netconform.matching.values import Difference, Value
 
 NAMING = frozenset({"ifname", "name", "path", "dst", "local", "mac"})
 """Fields that say, where they are part of a fact's identity, which thing is meant."""

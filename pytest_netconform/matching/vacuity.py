@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
+from pytest_netconform.matching.base import Value
 from pytest_netconform.matching.scalars import number
 from pytest_netconform.matching.shapes import Shape
-from pytest_netconform.matching.values import AnyOf, Comparison, Grew, Literal, Not, Presence, Value
+from pytest_netconform.matching.values import AnyOf, Comparison, Grew, Literal, Not, Presence
 
 ODD_TEXTS = ("", " ", "\x00\N{REPLACEMENT CHARACTER}\x00")
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.facts.rulespecs import DEFAULTS, Meaning, meaning
 from pytest_netconform.facts.ruletexts import Option, options_of
+from pytest_netconform.matching.base import Difference, Value
 from pytest_netconform.matching.references import NotResolved, Scope, Template
 from pytest_netconform.matching.scalars import plainly, show
-from pytest_netconform.matching.values import Difference, Value
 
 UNSHOWN = frozenset({"append", "set-counters", "comment"})
 COMMENT = (Option("m", ("comment",)),)

@@ -115,16 +115,9 @@ class _Reader:
             return None
         checks = {name: self._check(model, name, found) for name, found in compiled.items()}
         return Suite(
-            model.suite,
-            model.title or model.suite,
-            self.path,
-            self.document.name,
-            when,
-            variables,
-            place,
-            model.or_none,
-            checks,
-        )
+            model.suite, model.title or model.suite, self.path, self.document.name,
+            when=when, variables=variables, place=place, or_none=model.or_none, checks=checks,
+        )  # fmt: skip
 
     def _named(self, data: dict[str, Any], at: At) -> None:
         stem = self.path.name.removesuffix(SUFFIX)

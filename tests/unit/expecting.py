@@ -10,12 +10,12 @@ from pytest_netconform.documents import parse
 from pytest_netconform.errors import DocumentError
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.at import At
+from pytest_netconform.matching.base import Value
 from pytest_netconform.matching.compiling import compile_expected, compile_quantified
 from pytest_netconform.matching.context import Context
 from pytest_netconform.matching.parsing import Names
 from pytest_netconform.matching.quantified import Quantified
 from pytest_netconform.matching.shapes import shape_of
-from pytest_netconform.matching.values import Value
 
 
 def value_of(
