@@ -12,12 +12,13 @@ import pytest
 
 from pytest_netconform.errors import DocumentError
 from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.links import Link
 from pytest_netconform.facts.netns import Netns
 from pytest_netconform.facts.sysctls import Sysctl
 from pytest_netconform.questions import Answer, NotHere, Question, Target, Unknown
 from pytest_netconform.suites.judging import Judge
 from pytest_netconform.suites.library import Library
-from pytest_netconform.verdicts import Judgement
+from pytest_netconform.verdicts import Judgement, Verdict
 
 Answers = Mapping[str, Answer | BaseException | list[Answer]]
 
@@ -124,3 +125,19 @@ def told(path: Path) -> list[str]:
 
 UNKNOWN = Unknown("`tool` is not installed")
 NOT_HERE = NotHere("a recording cannot be asked")
+
+
+def link(name: str, **fields: Any) -> Link:
+    """Make a link."""
+    return Link(**{"ifindex": len(name), "ifname": name, **fields})
+
+
+def lines(judgement: Judgement) -> list[str]:
+    """Give a judgement's findings, each with its verdict."""
+    return [f"{finding.verdict} {finding}" for finding in judgement.findings]
+
+
+PASS, FAIL, ERROR, SKIP = Verdict.PASS, Verdict.FAIL, Verdict.ERROR, Verdict.SKIP
+FORWARDING = "sysctl net.ipv4.ip_forward"
+ON, OFF = ((Sysctl("net.ipv4.ip_forward", value),) for value in ("1", "0"))
+ETH0, CNI0 = link("eth0", mtu=1500, flags=("UP",)), link("cni0", mtu=1450)

@@ -31,10 +31,10 @@ from pytest_netconform.suites.library import Library
 from pytest_netconform.verdicts import Judgement, Verdict
 
 TEXTS = st.sampled_from([
-    "", "*", "eth*", "eth0", "absent", "present", ">= 5", "< -1", "!= ${v.mtu}", "${v.ifname}", "${v}", "${w}",
-    "${list}", "${v.flags}", "${v.info.x.y}", "${w + 1}", "x${w}y", "${", "10.0.0.0/8", "fe80::/64", "default",
-    "/etc/x", "net.ipv4.x", "net.ipv4.${w}.x", "-s 10.0.0.0/8 -j ACCEPT", "-s ${w} -j X", "[", "(", "^a", ".*",
-    "node", "5s", "x::a", "linux::loopback",
+    "", "*", "eth*", "eth0", "absent", "present", ">= 5", "< -1", "!= ${v.mtu}", "${v.ifname}", "${v}",
+    "${w}", "${list}", "${v.flags}", "${v.info.x.y}", "${w + 1}", "x${w}y", "${", "10.0.0.0/8", "fe80::/64",
+    "default", "/etc/x", "net.ipv4.x", "net.ipv4.${w}.x", "-s 10.0.0.0/8 -j ACCEPT", "-s ${w} -j X", "[", "(",
+    "^a", ".*", "node", "5s", "x::a", "linux::loopback",
 ])  # fmt: skip
 SCALARS = st.one_of(
     TEXTS, st.text(max_size=8), st.none(), st.booleans(), st.integers(-5, 1500), st.integers(), st.floats()
