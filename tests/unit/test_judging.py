@@ -22,6 +22,7 @@ from dictionary import (
     checks,
     judge_of,
     judge_one,
+    link,
     sysctls,
 )
 
