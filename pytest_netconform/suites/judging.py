@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pytest_netconform.matching.references import Scope, Unresolved
+from pytest_netconform.matching.references import Scope, Template, Unresolved
 from pytest_netconform.questions import Target
 from pytest_netconform.suites.conditions import bind, judge_condition, placed, unresolved
-from pytest_netconform.suites.model import Check, Suite
+from pytest_netconform.suites.model import Check, Suite, queries
 from pytest_netconform.suites.observing import Look, Observation
 from pytest_netconform.verdicts import Judgement, Verdict, blocked, failed, passed, skipped
 
@@ -97,7 +97,11 @@ class Judge:
         if check.over_s is None:
             return self._judge_places(check, Look(self.observation, self.target, self.target))
         before = self.renew()
-        self._judge_places(check, Look(before, self.target, self.target))
+        first = Look(before, self.target, self.target)
+        self._judge_places(check, first)
+        for query in queries(check.condition):  # also those that nothing is bound for as yet
+            if not any(isinstance(question.of, Template) for question in query.body.asks()):
+                first.answers(query.body)
         self.wait(check.over_s)
         return self._judge_places(check, Look(self.renew(), self.target, self.target, before=before))
 

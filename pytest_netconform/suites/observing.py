@@ -39,6 +39,11 @@ class Observation:
                 answers[question] = Unknown(str(error))
         return answers[question]
 
+    def asked(self, target: Target, question: Question) -> Answer:
+        """Give an answer of an epoch that is over; what was not asked then cannot be known any more."""
+        not_seen = Unknown("it was not looked at when the watch began")
+        return self._answers.get(target.name, {}).get(question, not_seen)
+
     def places(self, target: Target) -> Places | Unknown:
         """List the network namespaces beside a target's own."""
         if target.name not in self._places:
@@ -70,7 +75,7 @@ class Look:
     def earlier(self, body: Body) -> Mapping[Question, Answer] | None:
         if self.before is None:
             return None
-        return {question: self.before.ask(self.here, question) for question in body.asks()}
+        return {question: self.before.asked(self.here, question) for question in body.asks()}
 
     def judge(self, body: Body) -> Judgement:
         """Judge a body whose references are put in."""

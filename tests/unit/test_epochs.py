@@ -26,6 +26,7 @@ from dictionary import (
 
 from pytest_netconform.facts.links import Link
 from pytest_netconform.facts.routes import Route
+from pytest_netconform.facts.sysctls import Sysctl
 from pytest_netconform.questions import Answer
 from pytest_netconform.suites.judging import Judge
 from pytest_netconform.verdicts import Verdict
@@ -120,6 +121,21 @@ def test_in_a_recording_nothing_grows(tmp_path: Path) -> None:
     found = judge.judge(judge.suites["x"].checks["c"])
     assert lines(found) == ["skip a recording holds one observation, so nothing in it can be seen to grow"]
     assert clock.waits == []
+
+
+def test_what_was_not_looked_at_before_cannot_be_said_to_have_grown(tmp_path: Path) -> None:
+    text = """
+        c:
+          over: 1s
+          for: {route: {dst: default}}
+          sysctl: {"net.x.${route.dev}.count": {grew: 0}}
+        """
+    route = Route(family="inet", dst="default", dev="eth0")
+    target = Dictionary({"route": [(), (route,)], "sysctl": (Sysctl("net.x.eth0.count", "5"),)})
+    judge, _ = watched(tmp_path, text, target)
+    assert lines(judge.judge(judge.suites["x"].checks["c"])) == [
+        "error sysctl net.x.eth0.count could not be observed: it was not looked at when the watch began"
+    ]
 
 
 def test_a_bound_row_is_that_of_the_same_epoch(tmp_path: Path) -> None:
