@@ -5,136 +5,344 @@
 #   sh record.sh FILE.tar     writes FILE.tar; - is standard output
 #
 # Judge it anywhere, without root:  pytest --netconform-replay netconform-NODE.tar
+# Keys and tokens are left out. What it holds is still the node's configuration: keep it as you keep that.
 set -u
-if [ "$(id -u)" != 0 ]; then
-	echo "run as root: what may not be read would look as if it were not there" >&2
-	exit 1
-fi
 LC_ALL=C
 export LC_ALL
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 umask 077
-node=$(uname -n)
-out=${1:-netconform-$node.tar}
-top=$(mktemp -d) || exit 1
-trap 'rm -rf "$top"' EXIT
-trap 'exit 1' HUP INT TERM
-dir=$top/$node
-mkdir -p "$dir/files" "$dir/self" || exit 1
+tab=$(printf '\t')
+newline='
+'
+child='' part='' top='' net='' where=''
+#@LARGEST@
+
+# All is in functions, and the last line calls: half a script does nothing, and no command reads the rest of it.
+main() {
+	out=${1:-}
+	prepare
+	say "recording $name"
+	about >"$dir/recording"
+	uname -r >"$dir/uname"
+	tables "$dir/self" ''
+	set -- /proc/sys/net
+#@SYSCTLS@
+	sysctls "$@"
+	record nsid.txt ip netns list-id
+	record lsns.txt lsns -t net -n -r -o NS,NETNSID
+	: >"$dir/files.tsv"
+#@FILES@
+	others
+	seal
+	pack
+}
 
 say() {
 	printf '%s\n' "$*" >&2
 }
 
-# record FILE COMMAND...: keep a command's output, what it said and its exit status, in the directory $where.
+give_up() {
+	say "$*"
+	exit 1
+}
+
+# quit STATUS: end because of a signal, and end first what runs.
+quit() {
+	trap '' HUP INT TERM PIPE
+	if [ -n "$child" ]; then
+		kill "$child" 2>/dev/null
+		wait "$child"
+	fi
+	exit "$1"
+}
+
+clean() {
+	[ -z "$top" ] || rm -rf "$top"
+	[ -z "$part" ] || rm -f "$part"
+}
+
+prepare() {
+	[ "$(id -u)" = 0 ] || give_up "run as root: what may not be read would look as if it were not there"
+	[ -e /proc/self/ns/net ] || give_up "this is no Linux with network namespaces and /proc"
+	trap clean EXIT
+	trap 'quit 129' HUP
+	trap 'quit 130' INT
+	trap 'quit 141' PIPE
+	trap 'quit 143' TERM
+	node=$(uname -n)
+	case $node in
+	'' | .* | *[!A-Za-z0-9._-]*) name=node ;;
+	*) name=$node ;;
+	esac
+	out=${out:-netconform-$name.tar}
+	case $out in
+	- | /*) ;;
+	*) out=./$out ;;
+	esac
+	[ "$out" = - ] || [ -f "$out" ] || [ ! -e "$out" ] || give_up "$out is no file; - is standard output"
+	find_tool nsenter
+	nsenter=$tool
+	find_tool sha256sum
+	sha256sum=$tool
+	find_tool timeout
+	timeout=$tool
+	[ -n "$timeout" ] && "$timeout" 1 true 2>/dev/null || timeout='' # an old busybox wants it spelt otherwise
+	top=$(mktemp -d) || exit 1
+	dir=$top/$name
+	mkdir -p "$dir/files" || exit 1
+}
+
+about() {
+	printf 'format\tnetconform-recording-1\n'
+	escape "$node"
+	printf 'node\t%s\n' "$escaped"
+	printf 'machine\t%s\n' "$(cat /etc/machine-id 2>/dev/null)"
+	printf 'boot\t%s\n' "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+	printf 'time\t%s\n' "$(date +%s)"
+	[ -z "$sha256sum" ] || printf 'sums\tSHA256SUMS\n'
+}
+
+# escape TEXT: set $escaped to it without what would end a cell or a line.
+escape() {
+	escaped=$1
+	case $1 in
+	*[\\"$tab$newline"]*)
+		replace "\\" "\\\\"
+		replace "$tab" '\t'
+		replace "$newline" '\n'
+		;;
+	esac
+}
+
+# replace FROM TO: in $escaped, everywhere.
+replace() {
+	rest=$escaped escaped=''
+	while :; do
+		case $rest in
+		*"$1"*) ;;
+		*) break ;;
+		esac
+		escaped=$escaped${rest%%"$1"*}$2
+		rest=${rest#*"$1"}
+	done
+	escaped=$escaped$rest
+}
+
+# find_tool NAME: set $tool to a program on the PATH, else to an applet of a busybox sh, else to nothing.
+find_tool() {
+	tool=''
+	saved=$IFS
+	IFS=:
+	for place in $PATH; do
+		if [ -f "$place/$1" ] && [ -x "$place/$1" ]; then
+			tool=$place/$1
+			break
+		fi
+	done
+	IFS=$saved
+	[ -n "$tool" ] || ! command -v "$1" >/dev/null 2>&1 || tool=$1
+}
+
+# run COMMAND...: run it so that a signal to us ends it too.
+run() {
+	"$@" </dev/null &
+	child=$!
+	wait "$child"
+	status=$?
+	child=''
+	return "$status"
+}
+
+# inside COMMAND...: run it in the namespace $net, or in our own, for a minute at most.
+inside() {
+	[ -z "$net" ] || set -- "$nsenter" "--net=$net" "$@"
+	[ -z "$timeout" ] || set -- "$timeout" 60 "$@"
+	run "$@"
+}
+
+# record FILE COMMAND...: keep what a command prints, what it complains of, and its exit status.
 record() {
 	file=$1
 	shift
-	if command -v "$1" >/dev/null 2>&1; then
-		$enter "$@" >"$where/$file" 2>"$where/$file.err" </dev/null
-		status=$?
-	else
+	shown=$*
+	find_tool "$1"
+	missing=''
+	[ -z "$net" ] || [ -n "$nsenter" ] || missing=nsenter
+	[ -n "$tool" ] || missing=$1
+	if [ -n "$missing" ]; then
 		: >"$where/$file"
-		printf '%s: not found\n' "$1" >"$where/$file.err"
+		printf '%s: not found\n' "$missing" >"$where/$file.err"
 		status=127
+	else
+		shift
+		inside "$tool" "$@" >"$where/$file" 2>"$where/$file.err"
+		[ -s "$where/$file.err" ] || rm -f "$where/$file.err"
 	fi
-	[ -s "$where/$file.err" ] || rm -f "$where/$file.err"
-	printf '%s\t%s\t0\t%s\n' "$file" "$status" "$*" >>"$where/commands.tsv"
+	printf '%s\t%s\t-\t%s\n' "$file" "$status" "$shown" >>"$where/commands.tsv"
 }
 
-# tables DIRECTORY [COMMAND...]: record one network namespace, which COMMAND enters.
-tables() {
-	where=$1
+# legacy NAMES FILE COMMAND...: record a command that would create tables, where there are some.
+legacy() {
+	names=$1
 	shift
-	enter=$*
-	mkdir -p "$where"
+	if [ -e "/proc/net/$names" ]; then
+		record "$names" cat "/proc/net/$names"
+	else
+		: >"$where/$names"
+		printf '%s\t0\t-\tcat /proc/net/%s\n' "$names" "$names" >>"$where/commands.tsv"
+	fi
+	[ ! -s "$where/$names" ] || record "$@"
+}
+
+# sysctls PATH...: record kernel parameters, but for keys.
+sysctls() {
+	record sysctl.txt grep -r '' "$@"
+	[ -s "$where/sysctl.txt" ] || return 0
+	set --
+#@SECRET_SYSCTLS@
+	grep -v "$@" "$where/sysctl.txt" >"$top/kept"
+	mv -f "$top/kept" "$where/sysctl.txt"
+}
+
+# tables DIRECTORY NET: record one network namespace; an empty NET is our own.
+tables() {
+	where=$1 net=$2
+	mkdir "$where"
 	: >"$where/commands.tsv"
 #@COMMANDS@
-	record nsid.txt ip netns list-id
-	# Two of the values are secrets, and nothing that a check asks for.
-	$enter grep -r '' /proc/sys/net 2>/dev/null |
-		sed -e 's#^/proc/sys/##' -e '/stable_secret:/d' -e '/tcp_fastopen_key:/d' >"$where/sysctl.txt"
-	printf 'sysctl.txt\t0\t0\tgrep -r /proc/sys/net\n' >>"$where/commands.tsv"
 }
 
 # look PATTERN: keep the files that it matches, and that it was looked for.
 look() {
-	parent=$(dirname "$1")
-	if [ -d "$parent" ] && ! ls "$parent" >/dev/null 2>&1; then
-		printf '%s\terror\t%s cannot be listed\n' "$1" "$parent" >>"$dir/files.tsv"
-		return
-	fi
-	printf '%s\tabsent\n' "$1" >>"$dir/files.tsv"
-	for path in $1; do
-		[ -e "$path" ] && keep "$path"
+	pattern=$1 parent=${1%/*} found=absent
+	saved=$IFS
+	IFS=''
+	# shellcheck disable=SC2086 # it is to match files, and is none of the node's words
+	set -- $pattern
+	IFS=$saved
+	for path in "$@"; do
+		if [ -e "$path" ]; then
+			found=matched
+			keep "$path"
+		fi
 	done
+	if [ -d "$parent" ] && ! ls "$parent" >/dev/null 2>&1; then
+		found="error$tab$parent cannot be listed"
+	fi
+	escape "$pattern"
+	printf '%s\t%s\n' "$escaped" "$found" >>"$dir/files.tsv"
 }
 
-# keep PATH: keep a file that is there, and what it is.
+# keep PATH: keep a file that is there, and what is known of it.
 keep() {
-	kind=other
-	if [ -f "$1" ]; then
-		kind=file
-	elif [ -d "$1" ]; then
-		kind=directory
-	elif [ -c "$1" ] || [ -b "$1" ]; then
-		kind=device
+	escape "$1"
+	path_kept=$escaped
+	if ! known=$(stat -L -c "%a$tab%s" "$1" 2>&1); then
+		[ ! -e "$1" ] || printf '%s\terror\tnot known: stat failed\n' "$path_kept" >>"$dir/files.tsv"
+		return
 	fi
-	mode=$(stat -L -c %a "$1" 2>/dev/null || echo 644)
-	size=$(stat -L -c %s "$1" 2>/dev/null || echo 0)
-	if [ $kind = file ] && [ "$size" -le 1048576 ]; then
-		mkdir -p "$dir/files$(dirname "$1")"
-		if ! cat "$1" >"$dir/files$1" 2>/dev/null; then
-			rm -f "$dir/files$1"
-			printf '%s\terror\tcannot be read\n' "$1" >>"$dir/files.tsv"
+	size=${known#*"$tab"} outcome=seen kind=other
+	if [ -f "$1" ]; then
+		kind='file'
+	elif [ -d "$1" ]; then
+		kind='directory'
+	elif [ -c "$1" ] || [ -b "$1" ]; then
+		kind='device'
+	fi
+	if [ $kind = 'file' ] && [ "$size" -le "$largest" ] && ! is_secret "$1"; then
+		outcome=kept
+		mkdir -p "$dir/files${path_kept%/*}"
+		if ! cat "$1" >"$dir/files$path_kept" 2>/dev/null; then
+			rm -f "$dir/files$path_kept"
+			printf '%s\terror\tcannot be read\n' "$path_kept" >>"$dir/files.tsv"
 			return
 		fi
 	fi
-	printf '%s\tpresent\t%s\t%s\t%s\t%s\n' "$1" $kind "$mode" "$size" "$(readlink "$1")" >>"$dir/files.tsv"
+	target=''
+	[ ! -L "$1" ] || target=$(readlink "$1")
+	escape "$target"
+	printf '%s\t%s\t%s\t%s\t%s\n' "$path_kept" "$outcome" "$kind" "$known" "$escaped" >>"$dir/files.tsv"
 }
 
-say "recording $node"
-{
-	printf 'format\tnetconform-recording-1\n'
-	printf 'node\t%s\n' "$node"
-	printf 'machine\t%s\n' "$(cat /etc/machine-id 2>/dev/null)"
-	printf 'boot\t%s\n' "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
-	printf 'time\t%s\n' "$(date +%s)"
-} >"$dir/recording"
-uname -r >"$dir/uname"
-tables "$dir/self"
+is_secret() {
+	case $1 in
+#@SECRET_FILES@
+	*) return 1 ;;
+	esac
+}
 
-: >"$dir/files.tsv"
-#@FILES@
+# others: record the network namespaces beside our own, that a name or a process leads to.
+others() {
+	printf 'inode\tname\tpid\n' >"$dir/netns.tsv"
+	if ! own=$(stat -L -c '%d %i' /proc/self/ns/net); then
+		printf 'incomplete\t\t\n' >>"$dir/netns.tsv"
+		return
+	fi
+	printf '%s\t\t\n' "${own#* }" >>"$dir/netns.tsv"
+	stat -L -c '%i %n' /proc/[0-9]*/ns/net 2>"$top/unseen" | sort -t/ -k3n >"$top/held"
+	if grep -q 'Permission denied' "$top/unseen" || [ ! -s "$top/held" ]; then
+		printf 'incomplete\t\t\n' >>"$dir/netns.tsv"
+	fi
+	seen=" ${own#* } "
+	for path in /run/netns/*; do
+		inode=$(stat -L -c '%d %i' "$path" 2>/dev/null)
+		[ "${inode% *}" = "${own% *}" ] || continue # a file that a namespace left behind
+		pid=$(grep -m1 "^${inode#* } " "$top/held")
+		pid=${pid#*/proc/}
+		another "${inode#* }" "${path##*/}" "${pid%%/*}" "$path"
+	done
+	while read -r inode path; do
+		pid=${path#/proc/}
+		another "$inode" '' "${pid%%/*}" "$path"
+	done <"$top/held"
+}
 
-own=$(readlink /proc/self/ns/net | tr -dc 0-9)
-printf 'inode\tname\tpid\n%s\t\t\n' "$own" >"$dir/netns.tsv"
-seen=" $own "
-
-# another INODE NAME PID PATH: record a namespace beside the node's own.
+# another INODE NAME PID PATH
 another() {
-	case $seen in *" $1 "*) return ;; esac
+	case $seen in
+	*" $1 "*) return ;;
+	esac
+	say "recording network namespace $1"
+	pinned "$1" 2>/dev/null 9<"$4" || return
 	seen="$seen$1 "
-	printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$dir/netns.tsv"
-	say "recording network namespace ${2:-of process $3}"
-	tables "$dir/$1" nsenter "--net=$4"
+	escape "$2"
+	printf '%s\t%s\t%s\n' "$1" "$escaped" "$3" >>"$dir/netns.tsv"
 }
 
-for path in /run/netns/*; do
-	[ -e "$path" ] || continue
-	inode=$(stat -L -c %i "$path" 2>/dev/null) || continue
-	another "$inode" "$(basename "$path")" "" "$path"
-done
-for path in /proc/[0-9]*/ns/net; do
-	inode=$(readlink "$path" 2>/dev/null | tr -dc 0-9)
-	[ -n "$inode" ] || continue
-	pid=${path#/proc/}
-	pid=${pid%/ns/net}
-	another "$inode" "" "$pid" "$path"
-done
+# pinned INODE: record the namespace that descriptor 9 holds, if it is the one that was found.
+pinned() {
+	[ "$(stat -L -c %i /proc/self/fd/9)" = "$1" ] || return 1
+	tables "$dir/$1" /proc/self/fd/9
+	sysctls /proc/sys/net
+}
 
-if [ "$out" = - ]; then
-	tar -C "$top" -cf - "$node"
-else
-	tar -C "$top" -cf "$out" "$node" && say "wrote $out"
-fi
+# seal: write down what all files are, so that damage is noticed. It fails where the disk is full.
+seal() {
+	[ -n "$sha256sum" ] || return 0
+	(cd "$dir" && find . -type f -exec "$sha256sum" {} + >"$top/sums") || give_up "the recording cannot be sealed"
+	mv -f "$top/sums" "$dir/SHA256SUMS" || exit 1
+}
+
+pack() {
+	if [ "$out" = - ]; then
+		packed || give_up "the recording cannot be written"
+		return
+	fi
+	set -C # so that nobody's link is followed
+	packing >"$out.part" || give_up "$out.part cannot be written"
+	set +C
+	mv -f "$part" "$out" || exit 1
+	part=''
+	say "wrote $out"
+}
+
+packing() {
+	part=$out.part
+	packed
+}
+
+packed() {
+	run tar -C "$top" -cf - "$name"
+}
+
+main "$@"

@@ -23,6 +23,7 @@ from pytest_netconform.suites.model import Suite
 from pytest_netconform.verdicts import Finding, Judgement, Verdict
 
 WORKERINPUT = "netconform"
+MOST_NAMED = 8
 
 
 class Run:
@@ -48,9 +49,9 @@ class Run:
     def _targets(self) -> list[Target]:
         replayed = self.config.getoption("netconform_replay")
         if replayed:
-            from pytest_netconform.targets.recordings import open_recordings
+            from pytest_netconform.targets.replay import open_recordings
 
-            return [*open_recordings([Path(path) for path in replayed], self.config.add_cleanup)]
+            return [*open_recordings(map(Path, replayed))]
         from pytest_netconform.kernel.namespaces import Namespaces
         from pytest_netconform.targets.live import LiveTarget
 
@@ -128,13 +129,7 @@ class Run:
         return report
 
     def pytest_report_header(self) -> list[str]:
-        targets = ", ".join(judge.target.name for judge in self.judges)
-        user = (
-            "root"
-            if os.geteuid() == 0
-            else f"uid {os.geteuid()}, without root: what may not be read is an error"
-        )
-        lines = [f"netconform: kernel {platform.release()}, {targets}, as {user}"]
+        lines = [f"netconform: {self._where()}"]
         if suites := sorted(self.library.suites):
             applying = [name for name in suites if name not in {suite.name for suite, _ in self.silent}]
             lines.append(f"suites: {', '.join(applying) or 'none'}")
@@ -151,6 +146,17 @@ class Run:
             terminalreporter.section("labs")
             for text in stories:
                 terminalreporter.line(text)
+
+    def _where(self) -> str:
+        """Say what is looked at, and as whom."""
+        targets = ", ".join(judge.target.name for judge in self.judges[:MOST_NAMED])
+        if more := len(self.judges[MOST_NAMED:]):
+            targets += f" and {more} more"
+        if self.config.getoption("netconform_replay"):
+            return f"recordings of {targets}"
+        uid = os.geteuid()
+        user = f"uid {uid}, without root: what may not be read is an error" if uid else "root"
+        return f"kernel {platform.release()}, {targets}, as {user}"
 
 
 def activate(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""Which network namespaces there are beside our own."""
+"""Which network namespaces there are beside a node's own, and by which numbers the node knows them."""
 
 from __future__ import annotations
 
@@ -6,74 +6,136 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_netconform.errors import Unreadable
+from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.netlink import NLM_F_ACK, STATUS, Netlink, attribute
 
-RTM_NEWNSID, RTM_GETNSID = 88, 90
+RTM_GETNSID = 90
 NETNSA_NSID, NETNSA_FD = 1, 3
-NLMSG_ERROR = 2
 NAMED = Path("/run/netns")
 
 
-@dataclass(frozen=True, slots=True)
+class NetnsGone(Unreadable):
+    """A network namespace that was found is no longer there."""
+
+
+@dataclass(slots=True)
 class FoundNetns:
-    """A network namespace that a process lives in, or that has a name."""
+    """A network namespace that processes live in, or that has a name.
+
+    Shape: *paths* lead to it, one for each process and name; *pid* is the lowest of the processes.
+    """
 
     inode: int
-    path: str
     name: str | None = None
     pid: int | None = None
+    paths: list[str] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        return self.name or f"pid {self.pid}"
+
+    @contextmanager
+    def entered(self) -> Iterator[Namespaces]:
+        """Open it for as long as the context lasts.
+
+        Raises: NetnsGone.
+        """
+        with closing(self._opened()) as namespaces:
+            yield namespaces
+
+    def _opened(self) -> Namespaces:
+        for path in self.paths:
+            try:
+                opened = Namespaces.opened(self.label, path)
+            except Unreadable:
+                continue
+            if opened.inode == self.inode:
+                return opened
+            opened.close()
+        raise NetnsGone(f"{self.label}: this network namespace is gone")
 
 
-def find_netns() -> tuple[FoundNetns, ...]:
-    """List the network namespaces other than the calling thread's own.
+@dataclass(frozen=True, slots=True)
+class HeldNetns:
+    """A network namespace that somebody else holds open."""
+
+    namespaces: Namespaces
+    pid: int | None = None
+
+    @property
+    def inode(self) -> int:
+        return self.namespaces.inode
+
+    @property
+    def label(self) -> str:
+        return self.namespaces.name
+
+    @contextmanager
+    def entered(self) -> Iterator[Namespaces]:
+        yield self.namespaces
+
+
+def find_netns(own: int) -> list[FoundNetns]:
+    """List the network namespaces of this machine other than *own*, by inode.
 
     Needs:  root, to look at other users' processes.
     Raises: Unreadable where some process may not be looked at: the list would not be complete.
     """
-    own = os.stat("/proc/thread-self/ns/net").st_ino
-    found = {each.inode: each for each in (*_held(), *_named())}
+    found: dict[int, FoundNetns] = {}
+    for inode, pid in _held():
+        here = found.setdefault(inode, FoundNetns(inode, pid=pid))
+        here.paths.append(f"/proc/{pid}/ns/net")
+    for inode, name in _named():
+        here = found.setdefault(inode, FoundNetns(inode))
+        here.name = here.name or name
+        here.paths.append(str(NAMED / name))
     found.pop(own, None)
-    return tuple(found[inode] for inode in sorted(found))
+    return [found[inode] for inode in sorted(found)]
 
 
-def _held() -> Iterator[FoundNetns]:
-    for entry in sorted(filter(str.isdecimal, os.listdir("/proc")), key=int, reverse=True):
-        path = f"/proc/{entry}/ns/net"
+def _held() -> Iterator[tuple[int, int]]:
+    """Go over the processes, lowest first, each with the inode of its namespace."""
+    for pid in sorted(int(entry) for entry in os.listdir("/proc") if entry.isdecimal()):  # noqa: PTH208
+        path = f"/proc/{pid}/ns/net"
         try:
-            yield FoundNetns(os.stat(path).st_ino, path, pid=int(entry))
+            yield os.stat(path).st_ino, pid  # noqa: PTH116
         except (FileNotFoundError, ProcessLookupError):
             continue
         except PermissionError as error:
             raise Unreadable(f"{path}: {error.strerror}; run as root") from None
 
 
-def _named() -> Iterator[FoundNetns]:
-    if not NAMED.is_dir():
+def _named() -> Iterator[tuple[int, str]]:
+    """Go over the names; what stands there and is no namespace was left behind by one."""
+    nsfs = os.stat("/proc/self/ns/net").st_dev  # noqa: PTH116
+    try:
+        for path in sorted(NAMED.iterdir()):
+            status = path.stat()
+            if status.st_dev == nsfs:
+                yield status.st_ino, path.name
+    except FileNotFoundError:
         return
-    for path in sorted(NAMED.iterdir()):
-        try:
-            yield FoundNetns(path.stat().st_ino, str(path), name=path.name)
-        except OSError as error:
-            raise Unreadable(f"{path}: {error.strerror}") from None
+    except OSError as error:
+        raise Unreadable(f"{error.filename}: {error.strerror}") from None
 
 
 def nsid_of(fd: int) -> int | None:
-    """Ask which number the calling thread's network namespace knows another by; None where it knows it by none.
+    """Ask by which number the calling thread's namespace knows another; None where it knows it by none.
 
+    Raises: Unreadable.
     Source: rtnetlink(7), RTM_GETNSID.
     """
     body = struct.pack("=Bxxx", socket.AF_UNSPEC) + struct.pack("=HHi", 8, NETNSA_FD, fd)
-    header = struct.pack("=IHHII", 16 + len(body), RTM_GETNSID, 1, 1, 0)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
-        netlink.settimeout(5.0)
-        netlink.send(header + body)
-        answer = netlink.recv(4096)
-    (kind,) = struct.unpack_from("=H", answer, 4)
-    if kind != RTM_NEWNSID:
-        code = -struct.unpack_from("=i", answer, 16)[0] if kind == NLMSG_ERROR else 0
-        raise Unreadable(f"RTM_GETNSID: {os.strerror(code)}")
-    number: int = struct.unpack_from("=i", answer, 24)[0]
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    with closing(Netlink(sock)) as netlink:
+        try:
+            (answer,) = netlink.ask(RTM_GETNSID, body, NLM_F_ACK)
+        except OSError as error:
+            raise Unreadable(f"RTM_GETNSID: {error.strerror}") from None
+    number: int = STATUS.unpack(attribute(answer.body, 4, NETNSA_NSID))[0]
     return number if number >= 0 else None

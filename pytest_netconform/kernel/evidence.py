@@ -1,7 +1,7 @@
 """What a target's answers are made from: the output of its own tools, its sysctls and its files.
 
-Two implementations: this one looks at a live node, `targets.recorded` at a recording. Both hand the same texts to the same
-parsers, so that they cannot come to different verdicts.
+Two implementations: this one looks at a live node, `targets.recorded` at a recording. Both hand the same
+texts to the same parsers, so that they cannot come to different verdicts.
 """
 
 from __future__ import annotations
@@ -9,25 +9,32 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Protocol
 
 from pytest_netconform.errors import CommandFailed, NetconformError, Unreadable
 from pytest_netconform.facts.files import File, file_of
-from pytest_netconform.kernel.tables import COMMANDS, LEGACY
 from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.tables import COMMANDS, LARGEST_FILE, LEGACY, SECRET_SYSCTLS, is_secret
 
-LARGEST_FILE = 1 << 20
 DEADLINE_S = 60.0
+LONGEST_SAID = 400
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What makes a path lead to no file, for us as for the shell's `-e`."""
 
 
 class Evidence(Protocol):
     """Raw material for facts; every method raises Unreadable for what could not be observed."""
 
     def text(self, file: str) -> str | None:
-        """Give the output of the command that a recording keeps as *file*; None where there is nothing to ask."""
+        """Give what the command behind *file* printed; None where there is nothing to ask."""
+        ...
+
+    def source(self, file: str) -> str:
+        """Say where the text of *file* is from, for a message to put a line's number behind."""
         ...
 
     def sysctls(self, pattern: str) -> Mapping[str, str]:
@@ -45,23 +52,26 @@ class LiveEvidence:
     Needs: what the node's own tools need; without it they say so, and that becomes Unreadable.
     """
 
-    def __init__(self, namespaces: Namespaces) -> None:
-        self.namespaces = namespaces
+    def __init__(self, namespaces: Namespaces, deadline_s: float = DEADLINE_S) -> None:
+        self.namespaces, self.deadline_s = namespaces, deadline_s
 
     def text(self, file: str) -> str | None:
-        """Run the command; nothing is changed on the node by any of them."""
-        if file in LEGACY and not self._legacy(LEGACY[file]):
+        """Run the command; none of them changes anything on the node."""
+        if file in LEGACY and not self._has_legacy_tables(LEGACY[file]):
             return None
+        command = list(COMMANDS[file])
         try:
-            done = self.namespaces.run(list(COMMANDS[file]), timeout_s=DEADLINE_S)
+            return self.namespaces.run(command, timeout_s=self.deadline_s, env={"LC_ALL": "C"}).stdout
         except CommandFailed as failed:
-            said = (failed.stderr or failed.stdout).strip().splitlines()
-            raise Unreadable(f"`{' '.join(COMMANDS[file])}` exited with {failed.returncode}: {' '.join(said[:3])}") from None
+            said = failed.stderr if failed.stderr.strip() else failed.stdout
+            raise Unreadable(failure(command, failed.returncode, said)) from None
         except (NetconformError, OSError) as error:
             raise Unreadable(str(error)) from None
-        return done.stdout
 
-    def _legacy(self, names: str) -> bool:
+    def source(self, file: str) -> str:
+        return f"`{' '.join(COMMANDS[file])}`"
+
+    def _has_legacy_tables(self, names: str) -> bool:
         try:
             return bool(self.namespaces.call_in_net(Path("/proc/thread-self/net", names).read_text).strip())
         except FileNotFoundError:
@@ -76,76 +86,126 @@ class LiveEvidence:
         return self.namespaces.call(read_files, pattern)
 
 
+class PlaceEvidence:
+    """Looks at one network namespace beside a node's own: its tables and sysctls, and the node's files.
+
+    Shape: *enter* opens the namespace for one look; looking must not keep it alive.
+    """
+
+    def __init__(self, node: LiveEvidence, enter: Callable[[], AbstractContextManager[Namespaces]]) -> None:
+        self.node, self.enter = node, enter
+
+    def text(self, file: str) -> str | None:
+        with self.enter() as namespaces:
+            return LiveEvidence(namespaces, self.node.deadline_s).text(file)
+
+    def source(self, file: str) -> str:
+        return self.node.source(file)
+
+    def sysctls(self, pattern: str) -> Mapping[str, str]:
+        with self.enter() as namespaces:
+            return namespaces.call(read_sysctls, pattern)
+
+    def files(self, pattern: str) -> tuple[File, ...]:
+        return self.node.files(pattern)
+
+
+def failure(command: Sequence[str], status: int, said: str) -> str:
+    """Say how a command failed, in its own words, shortened in the middle."""
+    words = " ".join(said.split())
+    if len(words) > LONGEST_SAID:
+        words = f"{words[: LONGEST_SAID // 2]} ... {words[-LONGEST_SAID // 2 :]}"
+    how = "could not be run" if status in (126, 127) else f"exited with {status}"
+    return f"`{' '.join(command)}` {how}" + (f": {words}" if words else "")
+
+
+def refuse_secret(pattern: str) -> None:
+    """Raise Unreadable for a sysctl that is a key: it is left alone, live as recorded."""
+    name = pattern.rpartition("/")[2]
+    if name in SECRET_SYSCTLS:
+        raise Unreadable(f"/proc/sys/{pattern}: {name} is a secret, and left alone")
+
+
 def read_sysctls(pattern: str) -> dict[str, str]:
-    """Read values under /proc/sys of the namespace that the calling thread is in.
+    """Read values under /proc/sys of the namespace that the calling thread is in, but for secrets.
 
     Raises: Unreadable.
     """
+    refuse_secret(pattern)
     root = Path("/proc/sys")
+    if ".." in pattern.split("/"):
+        raise Unreadable(f"{pattern} is not the name of a sysctl")
     paths = sorted(root.glob(pattern)) if has_magic(pattern) else [root / pattern]
-    values = ((path, read_sysctl(path)) for path in paths)
+    values = ((path, read_sysctl(path)) for path in paths if path.name not in SECRET_SYSCTLS)
     return {str(path.relative_to(root)): value for path, value in values if value is not None}
 
 
 def read_sysctl(path: Path) -> str | None:
-    """Read one value; None where there is none: no such name, one that can only be written, a secret that was never set.
-
-    Source: the kernel's addrconf_sysctl_stable_secret(), which answers EIO then.
-    """
+    """Read one value; None where there is none: no such name, or one that can only be written."""
     try:
-        return path.read_text().rstrip("\n")
+        return path.read_text(errors="replace").rstrip("\n")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
     except OSError as error:
-        if (error.errno == errno.EIO and path.name == "stable_secret") or not path.stat().st_mode & 0o444:
+        if error.errno == errno.EACCES and only_written(path):
             return None
         raise Unreadable(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"{path}: {error}") from None
+
+
+def only_written(path: Path) -> bool:
+    try:
+        return not path.stat().st_mode & 0o444
+    except OSError:
+        return False
 
 
 def read_files(pattern: str) -> tuple[File, ...]:
-    """Read the files at a path, or those that a pattern matches, in the mount namespace that the calling thread is in.
+    """Read the files at a path, or those that a pattern matches, where the calling thread is mounted.
 
     Raises: Unreadable.
     """
-    paths = sorted(glob(pattern)) if has_magic(pattern) else [pattern]  # noqa: PTH207 - keeps the path as asked
-    if has_magic(pattern):
+    if not has_magic(pattern):
+        paths = [pattern]
+    else:
         refuse_closed_directory(pattern)
+        paths = sorted(glob(pattern))  # noqa: PTH207 - keeps the path as asked
     return tuple(file for path in paths if (file := read_file(path)) is not None)
 
 
 def refuse_closed_directory(pattern: str) -> None:
-    """Raise Unreadable where the directory that a pattern looks into may not be listed: glob takes that for empty."""
+    """Raise Unreadable where the directory that a pattern looks into may not be listed.
+
+    glob() takes that for an empty one.
+    """
     directory = Path(pattern).parent
     while has_magic(str(directory)):
         directory = directory.parent
     try:
         os.scandir(directory).close()
-    except (FileNotFoundError, NotADirectoryError):
-        return
     except OSError as error:
-        raise Unreadable(f"{directory}: {error.strerror}") from None
+        if error.errno not in NOT_THERE:
+            raise Unreadable(f"{directory}: {error.strerror}") from None
 
 
 def read_file(path: str) -> File | None:
     """Read one file; None where there is none."""
     try:
         linked = os.lstat(path)
-        target = os.readlink(path) if stat.S_ISLNK(linked.st_mode) else None
-        return _contents(path, target)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        target = os.readlink(path) if stat.S_ISLNK(linked.st_mode) else None  # noqa: PTH115
+        status = os.stat(path)  # noqa: PTH116
+        text = text_of(path) if stat.S_ISREG(status.st_mode) and not is_secret(path) else None
     except OSError as error:
+        if error.errno in NOT_THERE:
+            return None
         raise Unreadable(f"{path}: {error.strerror}") from None
-
-
-def _contents(path: str, target: str | None) -> File:
-    status = os.stat(path)
-    text = None
-    if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST_FILE:
-        text = Path(path).read_bytes().decode(errors="replace")
     return file_of(path, type_of(status.st_mode), status.st_size, stat.S_IMODE(status.st_mode), text, target)
+
+
+def text_of(path: str) -> str | None:
+    """Read a file's text; None for more than a file of settings has."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        content = file.read(LARGEST_FILE + 1)
+    return content.decode(errors="replace") if len(content) <= LARGEST_FILE else None
 
 
 def type_of(mode: int) -> str:

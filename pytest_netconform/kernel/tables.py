@@ -1,8 +1,9 @@
-"""The commands that a node is observed by: one table for live nodes, for the recording script and for reading recordings."""
+"""What a node is observed by: one list for live nodes, the recording script and those who read recordings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "ip-addr.json": ("ip", "-s", "-d", "-j", "addr"),
@@ -17,13 +18,43 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "iptables-legacy-save.txt": ("iptables-legacy-save", "-c"),
     "ip6tables-legacy-save.txt": ("ip6tables-legacy-save", "-c"),
 }
-"""The file that a recording keeps of each command, and the command; run in the namespace that is looked at."""
+"""Each command by the file that a recording keeps of it; it runs in the namespace that is looked at."""
 
 LEGACY: Mapping[str, str] = {
     "iptables-legacy-save.txt": "ip_tables_names",
     "ip6tables-legacy-save.txt": "ip6_tables_names",
 }
-"""Commands that would create tables where there are none: run only where this file of /proc/net is not empty."""
+"""Commands that would create tables where there are none: run only where this file of /proc/net has some."""
 
-SYSCTL_DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
+SYSCTL_DIRECTORIES = (
+    "/etc/sysctl.d",
+    "/run/sysctl.d",
+    "/usr/local/lib/sysctl.d",
+    "/usr/lib/sysctl.d",
+    "/lib/sysctl.d",
+)
 SYSCTL_CONF = "/etc/sysctl.conf"
+LARGEST_FILE = 1 << 20
+
+SECRET_SYSCTLS = ("stable_secret", "tcp_fastopen_key")
+SECRET_FILES = ("*kubeconfig*", "*.key", "/etc/kubernetes/*.conf", "/etc/kubernetes/pki/*")
+"""What no check asks for and no report may show: keys and tokens. They are left alone, live as recorded."""
+
+
+def is_secret(path: str) -> bool:
+    """Say whether what a file holds is left alone; that it is there is a fact like any other.
+
+    A wildcard reaches over slashes, as in a shell's `case`.
+    """
+    return any(fnmatchcase(path, pattern) for pattern in SECRET_FILES)
+
+
+def path_matches(path: str, pattern: str) -> bool:
+    """Match as the shell does: a wildcard reaches over no slash, and stands for no leading dot."""
+    steps, wanted = path.split("/"), pattern.split("/")
+    return len(steps) == len(wanted) and all(map(_step_matches, steps, wanted))
+
+
+def _step_matches(step: str, wanted: str) -> bool:
+    hidden = step.startswith(".") and not wanted.startswith(".")
+    return not hidden and fnmatchcase(step, wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pytest_netconform.fabrics import Fabric
+from pytest_netconform.kernel.discovery import HeldNetns
 from pytest_netconform.labs.model import Lab
 from pytest_netconform.suites.fixes import variables
 from pytest_netconform.suites.judging import Judge
@@ -53,7 +54,7 @@ class Nodes:
 
 
 def _target(fabric: Fabric, name: str) -> LiveTarget:
-    pods = [(pod.namespaces, None) for place, pod in fabric.pods.items() if place.startswith(f"{name}/")]
+    pods = [HeldNetns(pod.namespaces) for place, pod in fabric.pods.items() if place.startswith(f"{name}/")]
     return LiveTarget(name, fabric[name].namespaces, lambda: pods)
 
 

@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.addrs import parse_addrs
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.facts.chains import parse_iptables_save
 from pytest_netconform.facts.fdb import parse_fdb
-from pytest_netconform.facts.links import parse_links
+from pytest_netconform.facts.links import Link, parse_links
 from pytest_netconform.facts.neighs import parse_neighs
 from pytest_netconform.facts.netconf import parse_netconf
 from pytest_netconform.facts.persisted import persisted
 from pytest_netconform.facts.routes import parse_routes
 from pytest_netconform.facts.rules import parse_rules
-from pytest_netconform.facts.sysctls import Sysctl, to_name, to_path
-from pytest_netconform.kernel.tables import SYSCTL_CONF, SYSCTL_DIRECTORIES
+from pytest_netconform.facts.sysctls import Sysctl, to_path
 from pytest_netconform.kernel.evidence import Evidence
-from pytest_netconform.questions import Answer, Question, Unknown
+from pytest_netconform.kernel.tables import SYSCTL_CONF, SYSCTL_DIRECTORIES
+from pytest_netconform.questions import Answer, Question, Target, Unknown
 
 Rows = tuple[Fact, ...]
+R = TypeVar("R", bound=Fact)
 
 
-def parsed(evidence: Evidence, file: str, parse: Callable[..., Rows], *more: Any) -> Rows:
-    """Parse what the command behind *file* printed; names the file in what goes wrong."""
+def parsed(evidence: Evidence, file: str, parse: Callable[..., tuple[R, ...]], *more: Any) -> tuple[R, ...]:
+    """Parse what the command behind *file* printed; says where it stands in what goes wrong."""
     text = evidence.text(file)
     if text is None:
         return ()
     try:
         return parse(text, *more)
     except Unreadable as error:
-        raise Unreadable(f"{file}:{error}") from None
+        raise Unreadable(f"{evidence.source(file)}:{error}") from None
 
 
 def links(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
     return parsed(evidence, "ip-addr.json", parse_links)
+
+
+def veths(evidence: Evidence) -> tuple[Link, ...]:
+    """Give the ends of veth pairs, which lead to other namespaces."""
+    return tuple(link for link in parsed(evidence, "ip-addr.json", parse_links) if link.kind == "veth")
 
 
 def addrs(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
@@ -79,7 +85,7 @@ def chains(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
 
 
 def sysctls(evidence: Evidence, of: str) -> Rows:
-    return tuple(Sysctl(to_name(path), value) for path, value in evidence.sysctls(to_path(of)).items())
+    return tuple(Sysctl.at(path, value) for path, value in evidence.sysctls(to_path(of)).items())
 
 
 def files(evidence: Evidence, of: str) -> Rows:
@@ -92,16 +98,26 @@ def persisted_sysctl(evidence: Evidence, of: str) -> Rows:
 
 
 OBSERVERS: Mapping[str, Callable[[Evidence, Any], Rows]] = {
-    "link": links, "addr": addrs, "route": routes, "rule": rules, "neigh": neighs, "fdb": fdb, "netconf": netconf,
-    "chain": chains, "sysctl": sysctls, "file": files, "persisted": persisted_sysctl,
+    "link": links, "addr": addrs, "route": routes, "rule": rules, "neigh": neighs, "fdb": fdb,
+    "netconf": netconf, "chain": chains, "sysctl": sysctls, "file": files, "persisted": persisted_sysctl,
 }  # fmt: skip
+
+
+FROM_INSIDE = Unknown("network namespaces are listed from their node, not from inside one of them")
 
 
 def answer(evidence: Evidence, question: Question) -> Answer:
     """Answer a question from evidence; what could not be read becomes Unknown, with the reason."""
+    observer = OBSERVERS.get(question.table)
+    if observer is None:
+        return Unknown(f"this target cannot answer questions of {question.table!r}")
     try:
-        return OBSERVERS[question.table](evidence, question.of)
+        return observer(evidence, question.of)
     except Unreadable as error:
         return Unknown(str(error))
-    except KeyError:
-        return Unknown(f"this target cannot answer questions of {question.table!r}")
+
+
+def netns_rows(target: Target) -> Answer:
+    """Answer what network namespaces there are beside a target's own."""
+    found = target.places()
+    return found if isinstance(found, Unknown) else tuple(row for row, _ in found)

@@ -1,203 +1,207 @@
-"""A recording of a node, as a target: judged without root, and on any machine."""
+"""What a recording holds of one namespace of a node, as evidence like a live node's."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from glob import has_magic
-from pathlib import Path
 
 from pytest_netconform.errors import Unreadable
-from pytest_netconform.facts.base import Fact
 from pytest_netconform.facts.files import File, file_of
-from pytest_netconform.facts.links import Link, parse_links
-from pytest_netconform.facts.netns import Netns
 from pytest_netconform.facts.sysctls import parse_sysctl_dump
-from pytest_netconform.kernel.tables import COMMANDS, LEGACY
-from pytest_netconform.questions import Answer, Question, Target, Unknown
-from pytest_netconform.targets.observers import OBSERVERS, answer
+from pytest_netconform.kernel.evidence import failure, refuse_secret
+from pytest_netconform.kernel.tables import COMMANDS, LEGACY, SECRET_SYSCTLS, path_matches
+from pytest_netconform.targets.recordings import Recording, unescaped
 
-LARGEST = 256 << 20
-FORMATS = ("netconform-recording-0", "netconform-recording-1")
-NAMED_NSID = re.compile(r"nsid (\d+) (?:.*)\(iproute2 netns name: (.+)\)")
-
-
-def read_text(path: Path) -> str:
-    """Read a file of a recording.
-
-    Raises: Unreadable.
-    """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise Unreadable(f"{path}: larger than {LARGEST >> 20} MiB")
-        return path.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise Unreadable(f"{path}:{line}: not UTF-8 text") from None
-    except OSError as error:
-        raise Unreadable(f"{path}: {error.strerror}") from None
+STATUS = re.compile(r"-?[0-9]{1,5}")
+MODE, SIZE = re.compile(r"[0-7]{1,5}"), re.compile(r"[0-9]{1,18}")
+TYPES = ("file", "directory", "device", "other")
+UNREAD = re.compile(r"\S*grep: /proc/sys/(.+): ([^:]+)")
+ONLY_WRITTEN, VANISHED = "Permission denied", "No such file or directory"
+SYSCTL_PATH = re.compile(r"/proc/sys/([\w.][\w./-]*)")
+DONE_BY_GREP = (0, 1, 2)
+"""grep's status is 2 where it read all but what can only be written."""
 
 
-def read_table(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Go over the lines of a tab-separated file, with their numbers."""
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        yield number, line.split("\t")
+@dataclass(frozen=True)
+class Ran:
+    """One command that was run, as commands.tsv tells of it."""
+
+    status: int
+    command: str
 
 
 @dataclass
 class RecordedEvidence:
-    """What a recording holds of one namespace: *directory* of its tables, *root* of the node's files."""
+    """What a recording holds of the node itself, or of the namespace whose inode *part* is."""
 
-    directory: Path
-    root: Path
-    complete: bool
-
-    @cached_property
-    def statuses(self) -> Mapping[str, int]:
-        """Give the exit status of each command that was run."""
-        found = {}
-        for number, cells in read_table(self.directory / "commands.tsv"):
-            if len(cells) < 2 or not cells[1].lstrip("-").isdecimal():
-                raise Unreadable(f"{self.directory / 'commands.tsv'}:{number}: expected file, exit status, ms, command")
-            found[cells[0]] = int(cells[1])
-        return found
+    recording: Recording
+    part: str = "self"
 
     def text(self, file: str) -> str | None:
-        status = self.statuses.get(file)
-        command = " ".join(COMMANDS.get(file, (file,)))
-        if status is None:
-            if file in LEGACY:
-                return None
-            raise Unreadable(f"the recording does not hold {file}")
-        if status:
-            why = "is not installed" if status == 127 else f"exited with {status}"
-            raise Unreadable(f"`{command}` {why} when the node was recorded{self._said(file)}")
-        return read_text(self.directory / file)
+        if file in LEGACY and not self._has_legacy_tables(file):
+            return None
+        return self.output(file)
 
-    def _said(self, file: str) -> str:
-        errors = self.directory / f"{file}.err"
-        return f": {' '.join(read_text(errors).split())[:300]}" if errors.is_file() else ""
+    def source(self, file: str) -> str:
+        return self.recording.shown(f"{self.part}/{file}")
+
+    def output(self, file: str, good: tuple[int, ...] = (0,)) -> str:
+        """Give what a command printed.
+
+        Raises: Unreadable where it did not run, or failed.
+        """
+        ran = self.ran.get(file)
+        if ran is None:
+            raise Unreadable(f"{self.source('commands.tsv')}: tells nothing of {file}")
+        if ran.status not in good:
+            command = COMMANDS.get(file, ran.command.split())
+            raise Unreadable(f"{failure(command, ran.status, self.said(file))} (when the node was recorded)")
+        return self.recording.text(f"{self.part}/{file}")
+
+    def said(self, file: str) -> str:
+        """Give what a command complained of."""
+        name = f"{self.part}/{file}.err"
+        return self.recording.text(name) if self.recording.has(name) else ""
 
     @cached_property
-    def dump(self) -> Mapping[str, str]:
-        path = self.directory / "sysctl.txt"
-        try:
-            return parse_sysctl_dump(read_text(path))
-        except Unreadable as error:
-            raise Unreadable(str(error) if str(path) in str(error) else f"{path}:{error}") from None
+    def ran(self) -> Mapping[str, Ran]:
+        found = {}
+        for number, cells in self.recording.rows(f"{self.part}/commands.tsv"):
+            if len(cells) < 4 or not STATUS.fullmatch(cells[1]):
+                where = self.source("commands.tsv")
+                raise Unreadable(f"{where}:{number}: expected file, exit status, ms and command")
+            found[cells[0]] = Ran(int(cells[1]), cells[3])
+        return found
+
+    def _has_legacy_tables(self, file: str) -> bool:
+        if not self.recording.complete:
+            return file in self.ran
+        return bool(self.output(LEGACY[file]).strip())
+
+    # Sysctls
 
     def sysctls(self, pattern: str) -> Mapping[str, str]:
+        refuse_secret(pattern)
+        if not any(within(pattern, root) for root in self._roots):
+            raise Unreadable(f"{self.source('sysctl.txt')}: /proc/sys/{pattern} was not recorded")
+        for path, reason in self._unread.items():
+            if matches(path, pattern):
+                raise Unreadable(f"/proc/sys/{path}: {reason} (when the node was recorded)")
         if not has_magic(pattern):
-            return {pattern: self.dump[pattern]} if pattern in self.dump else self._not_recorded(pattern)
-        return {path: value for path, value in self.dump.items() if _path_matches(path, pattern)}
-
-    def _not_recorded(self, path: str) -> Mapping[str, str]:
-        """Tell a sysctl that the node lacks from one that was not looked at, by whether its neighbourhood was."""
-        parent = path.rpartition("/")[0]
-        if any(known.startswith(f"{parent}/") for known in self.dump):
-            return {}
-        raise Unreadable(f"the recording does not hold /proc/sys/{parent}")
+            return {pattern: self._dump[pattern]} if pattern in self._dump else {}
+        return {path: value for path, value in self._dump.items() if path_matches(path, pattern)}
 
     @cached_property
-    def looked_for(self) -> Mapping[str, list[str]]:
-        """Give, for each path that was looked for, its outcome and what else is known of it."""
-        path = self.root / "files.tsv"
-        return {cells[0]: cells[1:] for _, cells in read_table(path)} if self.complete else {}
+    def _dump(self) -> Mapping[str, str]:
+        text = self.output("sysctl.txt", DONE_BY_GREP)
+        if not text:
+            raise Unreadable(f"{self.source('sysctl.txt')}: is empty: {self.said('sysctl.txt').strip()}")
+        try:
+            return parse_sysctl_dump(text)
+        except Unreadable as error:
+            raise Unreadable(f"{self.source('sysctl.txt')}:{error}") from None
+
+    @cached_property
+    def _unread(self) -> Mapping[str, str]:
+        """Give what is there and could not be read, with the reason; a secret that was never set is such."""
+        lines = filter(None, map(UNREAD.fullmatch, self.said("sysctl.txt").split("\n")))
+        unread = {line[1]: line[2] for line in lines if line[2] not in (ONLY_WRITTEN, VANISHED)}
+        return {path: reason for path, reason in unread.items() if not path.endswith(SECRET_SYSCTLS)}
+
+    @cached_property
+    def _roots(self) -> list[str]:
+        """List the directories and files that were read whole."""
+        return SYSCTL_PATH.findall(self.ran["sysctl.txt"].command) if "sysctl.txt" in self.ran else []
+
+    # Files
 
     def files(self, pattern: str) -> tuple[File, ...]:
-        if self.complete:
-            self._was_looked_for(pattern)
-            known = [path for path in self.looked_for if _path_matches(path, pattern)]
-            return tuple(file for path in sorted(known) if (file := self._file(path, self.looked_for[path])) is not None)
+        if not self.recording.complete:
+            return self._kept(pattern)
+        if not any(covers(looked_for, pattern) for looked_for in self._files.looked_for):
+            raise Unreadable(f"{self.recording.shown('files.tsv')}: {pattern} was not looked for")
+        for path, reason in self._files.failed.items():
+            if covers(path, pattern) or matches(path, pattern):
+                raise Unreadable(f"{path}: {reason} (when the node was recorded)")
+        found = self._files.found
+        return tuple(self._file(path, found[path]) for path in sorted(found) if matches(path, pattern))
+
+    @cached_property
+    def _files(self) -> Files:
+        return Files.read(self.recording)
+
+    def _file(self, path: str, cells: list[str]) -> File:
+        name, outcome, kind, mode, size, target = cells
+        text = self.recording.text(f"files{name}") if outcome == "kept" else None
+        return file_of(path, kind, int(size), int(mode, 8), text, unescaped(target) or None)
+
+    def _kept(self, pattern: str) -> tuple[File, ...]:
+        """Give the files that were kept: of those in format 0, nothing else is known."""
+        paths = (
+            name.removeprefix("files") for name in self.recording.store.names() if name.startswith("files/")
+        )
+        kept = (
+            (path, self.recording.read(f"files{path}")) for path in sorted(paths) if matches(path, pattern)
+        )
         return tuple(
-            file_of(path, "file", size, 0o644, text)
-            for path, text in sorted(self._kept().items())
-            if _path_matches(path, pattern) and (size := len(text)) >= 0
+            file_of(path, "file", len(content), 0o644, content.decode(errors="replace"))
+            for path, content in kept
         )
 
-    def _was_looked_for(self, pattern: str) -> None:
-        """Raise Unreadable for what nobody looked for, or where looking failed: it is not known to be absent."""
-        covering = [cells for seen, cells in self.looked_for.items() if seen == pattern or _path_matches(pattern, seen)]
-        for cells in covering:
-            if cells[0] == "error":
-                raise Unreadable(f"{pattern}: {' '.join(cells[1:])}, when the node was recorded")
-        if not covering:
-            raise Unreadable(f"the recording did not look for {pattern}")
 
-    def _file(self, path: str, cells: list[str]) -> File | None:
-        if cells[0] == "absent" or has_magic(path):
-            return None
-        if cells[0] != "present" or len(cells) < 5:
-            raise Unreadable(f"{path}: {' '.join(cells)}, when the node was recorded")
-        kind, mode, size, target = cells[1:5]
-        kept = self.root / "files" / path.lstrip("/")
-        text = read_text(kept) if kind == "file" and kept.is_file() else None
-        return file_of(path, kind, int(size), int(mode, 8), text, target or None)
+@dataclass(frozen=True)
+class Files:
+    """What was looked for on the node's disk, and by path what was found, or why it was not read."""
 
-    def _kept(self) -> Mapping[str, str]:
-        root = self.root / "files"
-        paths = [path for path in sorted(root.rglob("*")) if path.is_file() and not path.is_symlink()]
-        return {f"/{path.relative_to(root)}": read_text(path) for path in paths}
+    looked_for: frozenset[str]
+    found: Mapping[str, list[str]]
+    failed: Mapping[str, str]
+
+    @classmethod
+    def read(cls, recording: Recording) -> Files:
+        looked_for: set[str] = set()
+        found: dict[str, list[str]] = {}
+        failed: dict[str, str] = {}
+        for number, cells in recording.rows("files.tsv"):
+            path, outcome = unescaped(cells[0]), cells[1] if len(cells) > 1 else ""
+            if outcome in ("kept", "seen") and _is_sound(cells):
+                found[path] = cells
+            elif outcome == "error" and len(cells) == 3:
+                failed[path] = cells[2]
+            elif outcome not in ("absent", "matched"):
+                where = recording.shown("files.tsv")
+                raise Unreadable(
+                    f"{where}:{number}: expected a path and what became of it, got {outcome[:40]!r}"
+                )
+            if outcome not in ("kept", "seen"):
+                looked_for.add(path)
+        return cls(frozenset(looked_for), found, failed)
 
 
-def _path_matches(path: str, pattern: str) -> bool:
-    """Match as the shell does: a `*` does not reach over a slash."""
-    steps, wanted = path.split("/"), pattern.split("/")
-    return len(steps) == len(wanted) and all(map(fnmatchcase, steps, wanted))
+def _is_sound(cells: list[str]) -> bool:
+    return (
+        len(cells) == 6
+        and cells[2] in TYPES
+        and MODE.fullmatch(cells[3]) is not None
+        and SIZE.fullmatch(cells[4]) is not None
+    )
 
 
-class RecordedTarget:
-    """Answers from a recording; *directory* has `recording`, `self/` and a directory for each other namespace."""
+def matches(path: str, pattern: str) -> bool:
+    """Say whether a path is what was asked for."""
+    return path_matches(path, pattern) if has_magic(pattern) else path == pattern
 
-    moves = False
 
-    def __init__(self, name: str, directory: Path, complete: bool, part: str = "self") -> None:
-        self.name = name
-        self.directory = directory
-        self.complete = complete
-        self.evidence = RecordedEvidence(directory / part, directory, complete)
+def within(pattern: str, root: str) -> bool:
+    """Say whether all that a pattern can match is at or below *root*."""
+    return pattern == root or (pattern.startswith(f"{root}/") and not has_magic(root))
 
-    def observe(self, question: Question) -> Answer:
-        if question.table == "netns":
-            found = self.places()
-            return found if isinstance(found, Unknown) else tuple(row for row, _ in found)
-        if question.table not in OBSERVERS:
-            return Unknown(f"a recording cannot answer questions of {question.table!r}")
-        return answer(self.evidence, question)
 
-    def places(self) -> list[tuple[Fact, Target]] | Unknown:
-        try:
-            return [self._place(row) for row in self._netns()]
-        except Unreadable as error:
-            return Unknown(str(error))
-
-    def _place(self, row: Netns) -> tuple[Fact, Target]:
-        return row, RecordedTarget(f"{self.name}/{row.inode}", self.directory, self.complete, str(row.inode))
-
-    def _veths(self, part: str) -> list[Link]:
-        evidence = RecordedEvidence(self.directory / part, self.directory, self.complete)
-        return [link for link in parse_links(evidence.text("ip-addr.json") or "") if link.kind == "veth"]
-
-    def _netns(self) -> Iterator[Netns]:
-        """Go over the namespaces; a recording tells their numbers by name only, so the others are told by their veths."""
-        own = self._veths("self")
-        peers, ends = {link.link_netnsid for link in own} - {None}, {(link.link_index, link.ifindex) for link in own}
-        numbers = self._numbers()
-        for line, cells in list(read_table(self.directory / "netns.tsv"))[1:]:
-            inode, name, pid = (*cells, "", "")[:3]
-            if not inode.isdecimal():
-                raise Unreadable(f"{self.directory / 'netns.tsv'}:{line}: expected the inode of a namespace, got {inode!r}")
-            if not (self.directory / inode).is_dir():
-                continue
-            nsid = numbers.get(name)
-            is_pod = nsid in peers or any((link.ifindex, link.link_index) in ends for link in self._veths(inode))
-            process = int(pid) if pid.isdecimal() else None
-            yield Netns(name or f"pid {pid}", int(inode), "pod" if is_pod else None, nsid, process)
-
-    def _numbers(self) -> Mapping[str, int]:
-        path = self.directory / "self" / "nsid.txt"
-        text = read_text(path) if path.is_file() else ""
-        return {found[2]: int(found[1]) for line in text.splitlines() if (found := NAMED_NSID.match(line))}
+def covers(looked_for: str, pattern: str) -> bool:
+    """Say whether looking for one pattern found all that the other can match; in doubt it did not."""
+    if "[" in pattern or "?" in looked_for or "[" in looked_for:
+        return looked_for == pattern
+    return looked_for == pattern or path_matches(pattern, looked_for)

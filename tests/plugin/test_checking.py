@@ -158,7 +158,7 @@ def test_a_recording_is_judged_like_the_node(pytester: pytest.Pytester, recordin
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "no such recording"), ("garbage", "cannot be unpacked: *"), ("", "cannot be unpacked: *")],
+    [(None, "no such recording"), ("garbage", "cannot be read as a tar file: *"), ("", "cannot be read as a tar file: *")],
     ids=["missing", "garbage", "empty"],
 )
 def test_what_is_no_recording_is_refused_in_words(

@@ -17,7 +17,7 @@ from pytest_netconform.checks.registry import kinds, register
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.suites.judging import Judge
 from pytest_netconform.suites.library import Library, load_all
-from pytest_netconform.targets.recordings import open_recording
+from pytest_netconform.targets.replay import open_recordings
 from pytest_netconform.verdicts import Judgement, Verdict
 
 SUITES = Path(__file__).parents[1] / "data" / "suites"
@@ -58,7 +58,7 @@ def library() -> Library:
 
 def judged(library: Library, suite: str, recording: Path) -> dict[str, Judgement]:
     """Judge a suite's checks on a recording; `when` stands for whether it applies."""
-    judge = Judge(open_recording(recording), library.suites)
+    judge = Judge(*open_recordings([recording]), library.suites)
     found = library.suites[suite]
     verdicts = {name: judge.judge(check) for name, check in found.checks.items()}
     return {"when": judge.applies(found), **verdicts}
