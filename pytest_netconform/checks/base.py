@@ -14,7 +14,7 @@ from pytest_netconform.matching.base import Value
 from pytest_netconform.matching.compiling import compile_quantified
 from pytest_netconform.matching.context import Context
 from pytest_netconform.matching.quantified import Quantified
-from pytest_netconform.matching.references import Reference, Scope, Template, references_in
+from pytest_netconform.matching.references import NotResolved, Reference, Scope, Template, references_in
 from pytest_netconform.matching.rows import Fields
 from pytest_netconform.matching.values import Literal
 from pytest_netconform.questions import Answer, NotHere, Question, Unknown
@@ -44,7 +44,13 @@ class Body:
 
         Raises: Unresolved.
         """
-        return Body(self.kind, tuple(part.bind(scope) for part in self.parts)) if self.references else self
+        if not self.references:
+            return self
+        parts = tuple(part.bind(scope) for part in self.parts)
+        for part in parts:
+            if wrong := self.kind.misnamed(part.question.of):
+                raise NotResolved(wrong)
+        return Body(self.kind, parts)
 
     def asks(self) -> tuple[Question, ...]:
         """List the questions of a bound body."""
@@ -103,6 +109,10 @@ class Kind:
         """Say what to ask for what is expected; None where that cannot be told, and was reported."""
         return Question(self.name)
 
+    def misnamed(self, name: Any) -> str:  # noqa: ARG002
+        """Say what is wrong with what a question is of; empty where nothing is."""
+        return ""
+
 
 @dataclass(frozen=True)
 class KeyedKind(Kind):
@@ -122,10 +132,6 @@ class KeyedKind(Kind):
             at.problem(wrong)
             return None
         return Question(self.name, name)
-
-    def misnamed(self, name: str) -> str:  # noqa: ARG002
-        """Say what is wrong with a name or a pattern of names; empty where nothing is."""
-        return ""
 
 
 def named_by(expected: Quantified, field: str) -> str | Template | None:

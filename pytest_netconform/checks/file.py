@@ -13,6 +13,8 @@ Rows: `path type size mode target`, and of its contents `text lines env json`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_netconform.checks.base import KeyedKind
 from pytest_netconform.facts.files import File
 
@@ -24,7 +26,7 @@ def see(file: File) -> str:
 class FileKind(KeyedKind):
     """Files are asked for by their path."""
 
-    def misnamed(self, name: str) -> str:
+    def misnamed(self, name: Any) -> str:
         return "" if name.startswith("/") else f"a file's path starts with '/', got {name!r}"
 
 

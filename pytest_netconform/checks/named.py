@@ -57,7 +57,7 @@ class NamedValueKind(KeyedKind):
             return None
         return ValuePart(self.name, parsed, Question(self.name, parsed), value, self.because)
 
-    def misnamed(self, name: str) -> str:
+    def misnamed(self, name: Any) -> str:
         if not self.patterns and glob.has_magic(name):
             return f"{self.name} needs a name, not a pattern of names such as {name!r}"
         separator = next((character for character in name if character in "./"), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ from pytest_netconform.matching.base import Difference, Value
 from pytest_netconform.matching.nearest import told
 from pytest_netconform.matching.quantified import Quantified
 from pytest_netconform.matching.quantifiers import Outcome
-from pytest_netconform.matching.references import Reference, Scope, Template, references_in
+from pytest_netconform.matching.references import NotResolved, Reference, Scope, Template, references_in
 from pytest_netconform.matching.scalars import show
 from pytest_netconform.questions import Question
 from pytest_netconform.verdicts import Finding, Judgement, Verdict
@@ -36,8 +37,16 @@ class Part(Protocol):
 
 
 def filled(question: Question, scope: Scope) -> Question:
-    """Put the references' values into what a question is of."""
-    return replace(question, of=question.of.fill(scope)) if isinstance(question.of, Template) else question
+    """Put the references' values into what a question is of.
+
+    Raises: Unresolved.
+    """
+    if not isinstance(question.of, Template):
+        return question
+    of = question.of.fill(scope)
+    if not isinstance(of, str):
+        raise NotResolved(f"{question.of} needs a name, but stands for {show(of)}")
+    return replace(question, of=of)
 
 
 @dataclass(frozen=True)
@@ -119,8 +128,10 @@ class ValuePart:
         return self.expected.grows
 
     def bind(self, scope: Scope) -> ValuePart:
-        name = self.name.fill(scope) if isinstance(self.name, Template) else self.name
         question, expected = filled(self.question, scope), self.expected.bind(scope)
+        name = str(question.of)
+        if glob.has_magic(name):
+            raise NotResolved(f"{self.name} needs one name, but stands for the pattern {show(name)}")
         return ValuePart(self.kind, name, question, expected, self.because)
 
     def select(self, rows: Rows) -> Rows:

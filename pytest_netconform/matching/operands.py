@@ -18,7 +18,7 @@ from pytest_netconform.matching.scalars import network, number
 from pytest_netconform.matching.shapes import Shape
 from pytest_netconform.matching.vacuity import every_text_matches
 from pytest_netconform.matching.values import Cidr, Comparison, Literal, Presence, Regex
-from pytest_netconform.matching.wholes import Whole, has_text_form
+from pytest_netconform.matching.wholes import Whole, has_text_form, quoted
 
 COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(.*)", re.DOTALL)
 LONGEST_PATTERN = 1000
@@ -31,9 +31,9 @@ def compile_text(text: str, at: At, context: Context) -> Value | None:
         return Presence(text == "present")
     if found := COMPARISON.fullmatch(text):
         return _compile_comparison(found[1], found[2], at, context)
-    parsed = parse_text(text, at, context.names, context.spelling)
     if context.shape.row is not None:
-        return _compile_whole(parsed, at, context)
+        return _compile_whole(parse_text(text, at, context.names, quoted), at, context)
+    parsed = parse_text(text, at, context.names, context.spelling)
     if isinstance(parsed, str) and not fits_shape(parsed, at, context):
         return None
     if context.naming and not context.globs and glob.has_magic(str(parsed)):

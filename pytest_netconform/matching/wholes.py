@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,8 +12,9 @@ from pytest_netconform.facts.rulespecs import DEFAULTS, Meaning, meaning
 from pytest_netconform.facts.ruletexts import Option, options_of
 from pytest_netconform.matching.base import Difference, Value
 from pytest_netconform.matching.references import NotResolved, Scope, Template
-from pytest_netconform.matching.scalars import plainly, show
+from pytest_netconform.matching.scalars import plainly, show, spell
 
+WORD = re.compile(r"[\w./:,+@][\w./:,+@-]*")
 UNSHOWN = frozenset({"append", "set-counters", "comment"})
 COMMENT = (Option("m", ("comment",)),)
 UNSAID = UNSHOWN | {"m"}
@@ -30,6 +32,15 @@ class Spelt(Protocol):
     def misspelt(text: str) -> str | None: ...
     def spells(self, text: str) -> bool: ...
     def likeness(self, text: str) -> float: ...
+
+
+def quoted(value: Any) -> str:
+    """Write a value so that it stays one word of a rule, whatever it contains."""
+    text = spell(value)
+    if WORD.fullmatch(text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def has_text_form(row: type[Fact] | None) -> bool:

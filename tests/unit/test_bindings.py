@@ -139,6 +139,22 @@ def test_a_reference_to_a_list_judges_each_element(tmp_path: Path) -> None:
     assert [finding.verdict for finding in found.findings] == [PASS, FAIL]
 
 
+@pytest.mark.parametrize(
+    ("value", "body", "told"),
+    [
+        ("'*'", "sysctl: {'net.${v}.x': 1}", "net.${v}.x needs one name, but stands for the pattern net.*.x"),
+        ("a b", "sysctl: {'net.${v}.x': 1}", "a name is such as net.ipv4.ip_forward, not 'net.a b.x'"),
+        ("5", "file: {path: '${v}'}", "${v} needs a name, but stands for 5"),
+        ("x/y", "file: {path: '${v}'}", "a file's path starts with '/', got 'x/y'"),
+        ("'*'", "persisted: {where: {name: 'net.${v}'}, count: 1}",
+         "persisted needs a name, not a pattern of names such as 'net.*'"),
+    ],
+)  # fmt: skip
+def test_a_reference_that_makes_no_name_is_an_error(tmp_path: Path, value: str, body: str, told: str) -> None:
+    found = judge_one(tmp_path, body, Dictionary(), f"vars: {{v: {value}}}\n")
+    assert lines(found) == [f"error {told}"]
+
+
 def test_names_of_sysctls_take_references(tmp_path: Path) -> None:
     links = (link("eth0.5"),)
     asked = Dictionary({"link": links, "sysctl net.ipv4.conf.eth0/5.rp_filter": sysctls(x=1)})

@@ -58,7 +58,8 @@ def library() -> Library:
 
 def judged(library: Library, suite: str, recording: Path) -> dict[str, Judgement]:
     """Judge a suite's checks on a recording; `when` stands for whether it applies."""
-    judge = Judge(*open_recordings([recording]), library.suites)
+    (target,) = open_recordings([recording])
+    judge = Judge(target, library.suites)
     found = library.suites[suite]
     verdicts = {name: judge.judge(check) for name, check in found.checks.items()}
     return {"when": judge.applies(found), **verdicts}

@@ -331,6 +331,9 @@ def test_a_rule_whose_reference_makes_it_none_is_an_error() -> None:
     expected = rows_of('{name: X, rules: {some: "-s ${server} -j RETURN"}}', Chain, NAMES)
     with pytest.raises(NotResolved):
         expected.bind(scope(server="lots"))
+    for several_words in ("10.0.0.1 -j ACCEPT", '10.0.0.1" -j "ACCEPT', "! 10.0.0.1", "-j"):
+        with pytest.raises(NotResolved):
+            expected.bind(scope(server=several_words))
     bound = expected.bind(scope(server="10.0.0.1"))
     assert "-s 10.0.0.1 -j RETURN" in str(bound)
 
