@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_netconform.errors import Unreadable
+from pytest_netconform.kernel.evidence import NOT_THERE
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.netlink import NLM_F_ACK, STATUS, Netlink, attribute
 
@@ -114,14 +115,18 @@ def _named() -> Iterator[tuple[int, str]]:
     """Go over the names; what stands there and is no namespace was left behind by one."""
     nsfs = os.stat("/proc/self/ns/net").st_dev  # noqa: PTH116
     try:
-        for path in sorted(NAMED.iterdir()):
-            status = path.stat()
-            if status.st_dev == nsfs:
-                yield status.st_ino, path.name
+        names = sorted(os.listdir(NAMED))  # noqa: PTH208
     except FileNotFoundError:
         return
-    except OSError as error:
-        raise Unreadable(f"{error.filename}: {error.strerror}") from None
+    for name in names:
+        try:
+            status = (NAMED / name).stat()
+        except OSError as error:
+            if error.errno in NOT_THERE:
+                continue
+            raise Unreadable(f"{NAMED / name}: {error.strerror}") from None
+        if status.st_dev == nsfs:
+            yield status.st_ino, name
 
 
 def nsid_of(fd: int) -> int | None:

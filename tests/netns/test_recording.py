@@ -131,6 +131,16 @@ def test_every_question_gets_the_same_facts_live_and_recorded(
         assert rows(recorded, question) == rows(inside, question), question
 
 
+def test_rules_of_both_iptables_are_recorded_where_both_have_some(
+    node1: Node, inside: LiveTarget, tmp_path: Path
+) -> None:
+    node1.run("iptables-legacy -A FORWARD -j ACCEPT; ip6tables-legacy -t mangle -A INPUT -j ACCEPT")
+    recorded = record(node1, tmp_path / "node1.tar")
+    assert rows(recorded, Question("chain")) == rows(inside, Question("chain"))
+    backends = {(row["backend"], row["family"]) for row in rows(recorded, Question("chain"))}
+    assert backends == {("nft", "ip"), ("legacy", "ip"), ("legacy", "ip6")}
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_namespaces_are_those_that_a_live_look_on_the_node_finds(
     node1: Node, tmp_path: Path, shell: str
