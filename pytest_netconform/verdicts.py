@@ -31,9 +31,9 @@ STRENGTH = (Verdict.ERROR, Verdict.FAIL, Verdict.SKIP, Verdict.PASS)
 class Finding:
     """One line of a verdict: what was judged, and what was seen of it.
 
-    Shape: *row* is the fact it is about, if there is one, *others* are more with the same thing wrong; *place*
-           is the namespace, if it is not the target's own; *blocked* marks a skip that a failed need is the
-           reason of.
+    Shape: *row* is the fact it is about, if there is one, *others* are more with the same thing wrong;
+           *place* is the namespace, if it is not the target's own; *blocked* marks a skip that a failed need
+           is the reason of.
     """
 
     verdict: Verdict

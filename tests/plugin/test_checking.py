@@ -156,9 +156,12 @@ def test_a_recording_is_judged_like_the_node(pytester: pytest.Pytester, recordin
         result.stdout.fnmatch_lines_random([f"*suites/flannel-vxlan.suite.yaml::masquerade@{node} PASSED*"])
 
 
+UNREAD = "cannot be read as a tar file: *"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "no such recording"), ("garbage", "cannot be read as a tar file: *"), ("", "cannot be read as a tar file: *")],
+    [(None, "no such recording"), ("garbage", UNREAD), ("", UNREAD)],
     ids=["missing", "garbage", "empty"],
 )
 def test_what_is_no_recording_is_refused_in_words(
