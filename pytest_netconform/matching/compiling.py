@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pytest_netconform.documents import described, shown, suggest
-from pytest_netconform.matching.at import At
+from pytest_netconform.documents import described, shown
+from pytest_netconform.matching.at import At, meant
 from pytest_netconform.matching.base import Value
 from pytest_netconform.matching.context import Context
 from pytest_netconform.matching.operands import (
@@ -23,6 +23,7 @@ from pytest_netconform.matching.rows import Fields
 from pytest_netconform.matching.shapes import ANYTHING, Shape, fields_of
 from pytest_netconform.matching.vacuity import always_holds, never_holds
 from pytest_netconform.matching.values import AnyOf, Grew, Not
+from pytest_netconform.matching.wholes import Whole
 
 WORDS = ("where", *QUANTIFIERS, "or_none")
 """What may stand in a mapping that says how many rows must be as expected."""
@@ -34,8 +35,7 @@ def compile_value(spec: Any, at: At, context: Context) -> Value | None:
         return _compile_mapping(spec, at, context)
     if isinstance(spec, str):
         value = compile_text(spec, at, context.element() if context.shape.listed else context)
-        is_whole = context.shape.listed and context.shape.row is not None
-        return some(value, context) if is_whole and value is not None else value
+        return some(value, context) if context.shape.listed and isinstance(value, Whole) else value
     if isinstance(spec, (bool, int, float)):
         return compile_plain(spec, at, context)
     if spec is None:
@@ -201,7 +201,7 @@ def _misplaced(word: str, at: At, context: Context) -> None:
     if row is not None and word in fields_of(row):
         at.problem(f"field {word!r} cannot stand here; put it under where, some or each", key=True)
     else:
-        at.problem(f"unknown key {shown(word)}{suggest(word, WORDS)}", key=True)
+        at.problem(f"unknown key {shown(word)}{meant(word, WORDS)}", key=True)
 
 
 def _compile_word(word: str, spec: Any, at: At, context: Context) -> Any:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pytest_netconform.documents import shown, suggest
-from pytest_netconform.matching.at import At
+from pytest_netconform.documents import shown
+from pytest_netconform.matching.at import At, meant
 from pytest_netconform.matching.references import Reference, Template
 from pytest_netconform.matching.scalars import spell
 from pytest_netconform.matching.shapes import Shape, wrong_path
@@ -46,7 +46,7 @@ def _parse_reference(whole: str, inside: str, at: At, names: Names) -> Reference
         return None
     name, path, sign, number = found.groups()
     if name not in names:
-        at.problem(f"unknown variable {shown(name)} in {shown(whole)}{suggest(name, names)}")
+        at.problem(f"unknown variable {shown(name)} in {shown(whole)}{meant(name, names)}")
         return None
     steps = tuple(path.split(".")[1:])
     if wrong := wrong_path(names[name], steps):

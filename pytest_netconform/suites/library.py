@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pytest_netconform.documents import Document, shown, suggest
+from pytest_netconform.documents import Document, shown
 from pytest_netconform.errors import DocumentError, Problem
+from pytest_netconform.matching.at import At, Limit, meant
 from pytest_netconform.suites.loading import NAME, SUFFIX, needs_of, read_suite
 from pytest_netconform.suites.model import Check, Suite
 
@@ -91,13 +92,15 @@ class Library:
 
     def _refuse_needs(self, document: Document, here: str, directory: Path) -> None:
         """Report needs in other suites that lead nowhere, or back to where they began."""
+        limit = Limit()
         for name, path, need in needs_of(document):
             if "::" not in need or need.startswith(f"{here}::"):
                 continue
+            at = At(document, path, limit=limit)
             if wrong := self._unknown(need, directory):
-                document.report(path, wrong)
+                at.problem(wrong)
             elif circle := self._circle(f"{here}::{name}", need):
-                document.report(path, f"the check needs itself: {' -> '.join(circle)}")
+                at.problem(f"the check needs itself: {' -> '.join(circle)}")
 
     def _unknown(self, need: str, directory: Path) -> str:
         """Say what is wrong with a need in another suite; empty where nothing is."""
@@ -110,9 +113,9 @@ class Library:
         except DocumentError as error:
             return f"suite {shown(name)} cannot be read: {error.problems[0]}"
         if suite is None:
-            return f"unknown suite {shown(name)}{suggest(name, self.names())}"
+            return f"unknown suite {shown(name)}{meant(name, self.names())}"
         if check not in suite.checks:
-            return f"suite {name!r} has no check {shown(check)}{suggest(check, suite.checks)}"
+            return f"suite {name!r} has no check {shown(check)}{meant(check, suite.checks)}"
         return ""
 
     def _circle(self, check_id: str, need: str) -> list[str]:

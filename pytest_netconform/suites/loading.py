@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_netconform.checks.registry import kinds
-from pytest_netconform.documents import Document, KeyPath, load, shown, suggest, validate
-from pytest_netconform.matching.at import At
+from pytest_netconform.documents import Document, KeyPath, load, shown, validate
+from pytest_netconform.matching.at import At, Limit, meant
 from pytest_netconform.matching.context import Context
 from pytest_netconform.matching.parsing import Names
 from pytest_netconform.suites.circles import circles
@@ -103,7 +103,7 @@ class _Reader:
         model, data = validate(self.document, (), SuiteModel), self.document.data
         if not isinstance(data, dict):
             return None
-        at = At(self.document)
+        at = At(self.document, limit=Limit())
         self._named(data, at.child("suite"))
         variables, self.names = compile_variables(data.get("vars"), at.child("vars"))
         when = (
@@ -144,7 +144,9 @@ class _Reader:
             if check in spec:
                 local[name].append(check)
             elif "::" not in check:
-                At(self.document, path).problem(f"unknown check {shown(check)}{suggest(check, spec)}")
+                number = path[-1]
+                place = at.child(name).child("needs").child(number)
+                place.problem(f"unknown check {shown(check)}{meant(check, spec)}")
         for circle in circles(local):
             way = " -> ".join(circle)
             at.child(circle[0]).child("needs").problem(f"the check needs itself: {way}", key=True)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_netconform.facts.addrs import Addr
+from pytest_netconform.facts.chains import Chain, parse_iptables_save
 from pytest_netconform.facts.files import File, file_of
 from pytest_netconform.facts.links import Link
 from pytest_netconform.facts.routes import Route
@@ -158,6 +159,21 @@ def test_lines_and_nexthops_and_json_are_lists_in_rows() -> None:
     conflist = file_of("/x.conflist", "file", len(text), 0o644, text)
     plugins = "{in_order: [{type: bridge}, {type: portmap}]}"
     assert rows_of(f"{{path: /x.conflist, json: {{plugins: {plugins}}}}}", File).matches((conflist,))
+
+
+def test_a_chain_has_rules_or_none() -> None:
+    text = "*nat\n:FULL - [0:0]\n:EMPTY - [0:0]\n-A FULL -j EMPTY\nCOMMIT\n"
+    chains = parse_iptables_save(text, "ip", "nft")
+    for written, names in (
+        ("{rules: absent}", ["EMPTY"]),
+        ("{rules: present}", ["FULL"]),
+        ("{rules: '-j EMPTY'}", ["FULL"]),
+        ("{rules: {not: '-j EMPTY'}}", ["EMPTY"]),
+        ("{rules: {any_of: [absent, '-j EMPTY']}}", ["FULL", "EMPTY"]),
+        ("{rules: {count: 1}}", ["FULL"]),
+        ("{rules: {jump: EMPTY}}", ["FULL"]),
+    ):
+        assert [chain.name for chain in rows_of(written, Chain, selecting=True).select(chains)] == names
 
 
 @pytest.mark.parametrize(

@@ -364,6 +364,25 @@ def test_variables_do_not_lead_on_without_end(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "a: {link: {" + ", ".join(f"f{i}: 1" for i in range(5000)) + "}}",
+        "a:\n" + "".join(f"  k{i}: 1\n" for i in range(5000)),
+        "".join(f"c{i}: {{needs: [d{i}], {K}}}\n" for i in range(2000)),
+        "".join(f"c{i}: {{needs: ['d{i}::x'], {K}}}\n" for i in range(2000)),
+        "a: {link: {ifname: {any_of: [" + ", ".join(f"'${{w{i}}}'" for i in range(5000)) + "]}}}",
+        "".join(f"c {i}: {{{K}}}\n" for i in range(2000)),
+    ],
+    ids=["fields", "keys", "needs", "needs elsewhere", "references", "names"],
+)
+def test_of_very_many_problems_the_first_are_told(tmp_path: Path, body: str) -> None:
+    head = "vars: {" + ", ".join(f"v{i}: 1" for i in range(5000)) + "}\n"
+    problems = told(write(tmp_path, checks(body, head)))
+    assert len(problems) == 101
+    assert sum("more than 100 problems; read no further" in problem for problem in problems) == 1
+
+
 def test_a_circle_of_many_variables_is_told_once(tmp_path: Path) -> None:
     names = "".join(f'  v{i}: {{link: {{ifname: "${{v{(i + 1) % 2000}.ifname}}"}}}}\n' for i in range(2000))
     (problem,) = told(write(tmp_path, checks(f"k: {{{K}}}", f"vars:\n{names}")))
