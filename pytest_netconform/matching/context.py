@@ -41,7 +41,9 @@ class Context:
         """Give the context of what stands under a name."""
         naming = of_row and name in NAMING
         spelling = self.spelling if naming else spell
-        return replace(self, shape=shape, name=name, noun=name, naming=naming, spelling=spelling)
+        return replace(
+            self, shape=shape, name=name, noun=name, selecting=False, naming=naming, spelling=spelling
+        )
 
     def element(self) -> Context:
         """Give the context of one row, or one element of a list."""
