@@ -8,7 +8,17 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-CLOSED_DOORS = ("--netconform", "--noconftest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".")
+CLOSED_DOORS = (
+    "--netconform",
+    "-rfEs",
+    "--noconftest",
+    "-p",
+    "no:cacheprovider",
+    "-c",
+    os.devnull,
+    "--rootdir",
+    ".",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_LINES = 40
+
 
 class NetconformError(Exception):
     """Base of everything that this package raises on purpose; its text is fit to be shown as it is."""
@@ -37,7 +39,9 @@ class CommandFailed(NetconformError):
     def __init__(self, where: str, command: str, returncode: int, stdout: str, stderr: str) -> None:
         self.where, self.command, self.returncode = where, command, returncode
         self.stdout, self.stderr = stdout, stderr
-        output = "\n".join(part.rstrip() for part in (stdout, stderr) if part.strip())
+        lines = "\n".join(part.rstrip() for part in (stdout, stderr) if part.strip()).splitlines()
+        left_out = [f"... {len(lines) - MOST_LINES} lines"] if len(lines) > MOST_LINES else []
+        output = "\n".join([*left_out, *lines[-MOST_LINES:]])
         super().__init__(f"{where}: `{command}` exited with {returncode}" + (f"\n{output}" if output else ""))
 
 

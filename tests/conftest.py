@@ -6,14 +6,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
-# A deadline per example would be a timed test, and this machine may be slow
-settings.register_profile("netconform", deadline=None)
-settings.load_profile("netconform")
+with suppress(
+    ImportError
+):  # who runs the suites from a checkout reads this file too, and needs no hypothesis
+    from hypothesis import settings
+
+    # A deadline per example would be a timed test, and this machine may be slow
+    settings.register_profile("netconform", deadline=None)
+    settings.load_profile("netconform")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -18,7 +18,7 @@ Verdicts = Mapping[str, Mapping[str, Judgement]]
 """The judgement of each check, by node and check id."""
 
 
-class StageFailed(Exception):
+class StageFailed(AssertionError):
     """A stage did not come out as the lab says; holds what was wrong, line by line."""
 
     def __init__(self, lines: Iterable[str], stage: str = "") -> None:

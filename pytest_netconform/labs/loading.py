@@ -13,6 +13,8 @@ from pytest_netconform.fabrics import kinds
 from pytest_netconform.labs.model import CauseExpected, Command, Lab, LabProbe
 from pytest_netconform.matching.at import At
 from pytest_netconform.suites.library import Library
+from pytest_netconform.suites.loading import SUFFIX
+from pytest_netconform.suites.model import Suite
 
 if TYPE_CHECKING:
     from pytest_netconform.labs.envelope import ProbeEntry
@@ -93,9 +95,17 @@ class _Loader:
         for i, name in enumerate(names):
             if not isinstance(name, str):
                 at.child(i).problem(f"expected the name of a suite, got {described(name)}")
-            elif self.library.get(name) is None:
-                at.child(i).problem(f"unknown suite {name!r}{suggest(name, self.library.names())}")
+            elif self._suite(name) is None:
+                known = suggest(name, self.library.names()) or f" (known: {', '.join(self.library.names())})"
+                at.child(i).problem(f"unknown suite {name!r}{known}")
         return tuple(map(str, names))
+
+    def _suite(self, name: str) -> Suite | None:
+        """Give a suite of the run, one that stands beside the lab, or a built-in one."""
+        beside = self.path.with_name(f"{name}{SUFFIX}")
+        if name not in self.library.suites and beside.is_file():
+            return self.library.load(beside)
+        return self.library.get(name)
 
     def _place(self, name: str, at: At, *, key: bool = False) -> None:
         if self.places and name not in self.places:
@@ -163,7 +173,7 @@ class _Loader:
             at.problem(f"expected a check such as kubernetes-node::forwarding, got {described(check_id)}")
             return
         name, _, wanted = check_id.partition("::")
-        suite = self.library.get(name)
+        suite = self._suite(name)
         if suite is None:
             at.problem(f"unknown suite {name!r} in {check_id!r}{suggest(name, self.library.names())}")
         elif wanted not in suite.checks:

@@ -21,6 +21,7 @@ from pytest_netconform.targets.live import LiveTarget
 
 REPLY_S, LOST_S = 3.0, 0.4
 SETTLE_S = 3.0
+COMMAND_S = 60.0
 POLL_S = 0.05
 Step = Callable[[str], AbstractContextManager[None]]
 
@@ -66,14 +67,14 @@ class LabRun:
         with self._stage("healthy"):
             self._sound(lab.foreseen)
         before = self._states()
-        with self._stage("fault"):
-            if self.withhold != "fault":
+        if self.withhold != "fault":
+            with self._stage("fault"):
                 self._run(lab.fault)
         found = self._diagnose()
         if self.withhold == "fault":
             return
-        with self._stage("fix"):
-            if self.withhold != "fix":
+        if self.withhold != "fix":
+            with self._stage("fix"):
                 self._mend(found)
         with self._stage("recovered"):
             self._sound({})
@@ -99,17 +100,17 @@ class LabRun:
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
         """Name the stage in what goes wrong; go on where something is withheld, for all of it is wanted."""
-        with self.step(name):
-            try:
+        try:
+            with self.step(name):
                 yield
-            except StageFailed as failed:
-                if not self.withhold:
-                    raise StageFailed(failed.lines, name) from None
-                self.wrong += [f"{name}: {line}" for line in failed.lines]
-            except NetconformError as error:
-                raise NetconformError(f"{name}: {error}") from None
-            else:
-                self.done.append(name)
+        except StageFailed as failed:
+            if not self.withhold:
+                raise StageFailed(failed.lines, name) from None
+            self.wrong += [f"{name}: {line}" for line in failed.lines]
+        except NetconformError as error:
+            raise NetconformError(f"{name}: {error}") from None
+        else:
+            self.done.append(name)
 
     # Judging
 
@@ -147,7 +148,15 @@ class LabRun:
 
     def _run(self, commands: Iterable[Command]) -> None:
         for command in commands:
-            self.fabric[command.at].run(command.text, env=self.fabric.environment())
+            self._type(command, command.text, {})
+
+    def _type(self, command: Command, text: str, values: Mapping[str, str]) -> None:
+        """Run a text where the command stands; a variable that is not set is a mistake in it."""
+        env = {**self.fabric.environment(), **values}
+        try:
+            self.fabric[command.at].run(["sh", "-uc", text], env=env, timeout_s=COMMAND_S)
+        except NetconformError as error:
+            raise NetconformError(f"{self.lab.file}:{command.line} {error}") from None
 
     def _mend(self, found: Verdicts) -> None:
         """Do what the lab says, or what the checks that it names print."""
@@ -159,7 +168,7 @@ class LabRun:
             suite, _, name = check_id.partition("::")
             check = self.library.suites[suite].checks[name]
             for values in fix_variables(check, found[command.at][check_id]):
-                self.fabric[command.at].run(check.fix, env={**self.fabric.environment(), **values})
+                self._type(command, check.fix, values)
 
     def _probe(self, probes: Iterable[LabProbe]) -> None:
         """Send probes side by side, since a lost one takes all its time; each must end as the lab says."""

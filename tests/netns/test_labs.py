@@ -105,7 +105,8 @@ def test_a_check_that_fails_though_no_one_said_so_fails_the_lab(lab) -> None:
 
 def test_a_fault_command_that_fails_stops_the_lab_with_its_output(lab) -> None:
     done = lab(HEAD + "fault: [{node1: 'echo what is wrong >&2; exit 3'}]\n" + MEND)
-    assert "fault: node1: `echo what is wrong >&2; exit 3` exited with 3" in done.stdout
+    command = "sh -uc 'echo what is wrong >&2; exit 3'"
+    assert f"fault: mine.lab.yaml:9 node1: `{command}` exited with 3" in done.stdout
     assert "what is wrong" in done.stdout
     assert "Traceback" not in done.stdout
 

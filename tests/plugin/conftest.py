@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from textwrap import dedent
 
 import pytest
-import yaml  # noqa: F401 - pytester forgets what a run inside a test imports, and PyYAML's C part cannot be imported twice
+
+import pytest_netconform
+
+# pytester forgets what a run inside a test imports; half of a package imported twice does not fit together
+for module in walk_packages(pytest_netconform.__path__, "pytest_netconform."):
+    import_module(module.name)
 
 Write = Callable[[str, str], Path]
 
