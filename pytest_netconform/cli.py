@@ -8,17 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-CLOSED_DOORS = (
-    "--netconform",
-    "-rfEs",
-    "--noconftest",
-    "-p",
-    "no:cacheprovider",
-    "-c",
-    os.devnull,
-    "--rootdir",
-    ".",
-)
+CLOSED_DOORS = ("--noconftest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +47,8 @@ def check(arguments: Sequence[str]) -> NoReturn:
     Becomes a Python that does not look for modules in the current directory, nor do its children.
     """
     environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    os.execve(sys.executable, [sys.executable, "-m", "pytest", *CLOSED_DOORS, *arguments], environment)
+    command = [sys.executable, "-m", "pytest", "--netconform", "-rfEs", *CLOSED_DOORS, *arguments]
+    os.execve(sys.executable, command, environment)
 
 
 def list_all(options: argparse.Namespace) -> int:

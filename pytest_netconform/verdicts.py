@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -33,7 +33,7 @@ class Finding:
 
     Shape: *row* is the fact it is about, if there is one, *others* are more with the same thing wrong;
            *place* is the namespace, if it is not the target's own; *blocked* marks a skip that a failed need
-           is the reason of.
+           is the reason of; *bound* are the rows that the check's `for` bound.
     """
 
     verdict: Verdict
@@ -42,6 +42,7 @@ class Finding:
     place: str = ""
     blocked: bool = False
     others: tuple[Fact, ...] = ()
+    bound: Mapping[str, Fact] = field(default_factory=dict)
 
     @property
     def rows(self) -> tuple[Fact, ...]:

@@ -91,7 +91,5 @@ def fix_variables(check: Check, judgement: Judgement) -> list[dict[str, str]]:
     """Give the variables that a check's fix uses, once for each failing row, or once without any."""
     found: list[dict[str, str]] = []
     for finding in judgement.of(Verdict.FAIL):
-        for row in finding.rows:
-            if (values := variables(check, row)) not in found:
-                found.append(values)
+        found += [values for values in variables(check, finding) if values not in found]
     return found or [{}]

@@ -34,15 +34,9 @@ def describe(check: Check, judgement: Judgement, target: str) -> str:
 
 
 def assignments(check: Check, findings: Iterable[Finding]) -> list[str]:
-    """Give the variables that a fix uses, as the quoted fields of the first failing row:
-    `link_ifname=eth0`.
-    """
-    row = next((finding.row for finding in findings if finding.row is not None), None)
-    return (
-        [f"{name}={shlex.quote(value)}" for name, value in variables(check, row).items()]
-        if row is not None
-        else []
-    )
+    """Give the variables that a fix uses, of the first failing row, quoted: `link_ifname=eth0`."""
+    first = next((values for finding in findings for values in variables(check, finding)), {})
+    return [f"{name}={shlex.quote(value)}" for name, value in first.items()]
 
 
 def commands_to_see(check: Check, findings: Iterable[Finding]) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.references import Scope, Template, Unresolved
 from pytest_netconform.questions import Target
 from pytest_netconform.suites.conditions import bind, judge_condition, placed, unresolved
@@ -126,7 +127,15 @@ class Judge:
         scopes, wrong = bind(check, look, scope)
         if not scopes and not wrong.findings:
             return placed(nothing("'for' binds nothing", check.or_none), look)
-        return Judgement.join([wrong, *(judge_condition(check.condition, look, each) for each in scopes)])
+        judgements = (bearing(judge_condition(check.condition, look, each), each.bound) for each in scopes)
+        return Judgement.join([wrong, *judgements])
+
+
+def bearing(judgement: Judgement, bound: Mapping[str, Fact]) -> Judgement:
+    """Keep, with what failed, the rows that were bound then: a fix may use them."""
+    if judgement.verdict is Verdict.PASS:
+        return judgement
+    return Judgement(tuple(replace(finding, bound=bound) for finding in judgement.findings))
 
 
 def nothing(text: str, allowed: bool) -> Judgement:

@@ -212,3 +212,17 @@ def test_a_built_in_suite_or_lab_is_named_by_its_id_from_anywhere(pytester: pyte
     result.assert_outcomes(passed=1)
     labs = pytester.runpytest("--netconform", "labs", "--collect-only", "-q")
     labs.stdout.fnmatch_lines(["labs/network-restart.lab.yaml::network-restart"])
+
+
+def test_a_fix_may_use_what_for_bound(pytester: pytest.Pytester, suite) -> None:
+    suite(
+        "mine",
+        """
+        up:
+          for: {addr: {ifname: lo, family: inet}, way: {route: {table: local, dst: "${addr.local}"}}}
+          link: {ifname: "${way.dev}", mtu: 17}
+          fix: echo "$addr_local" "$way_dev"
+        """,
+    )
+    result = pytester.runpytest("--netconform", "mine.suite.yaml")
+    result.stdout.fnmatch_lines(["  fix  addr_local=127.0.0.1", "  fix  way_dev=lo"])
