@@ -8,7 +8,13 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-CLOSED_DOORS = ("--noconftest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".")
+CLOSED_DOORS = (
+    *("--noconftest", "-c", os.devnull, "--rootdir", "."),
+    *("-p", "no:cacheprovider", "-p", "no:tmpdir", "-p", "no:python"),
+)
+"""Without plugin `python`, pytest runs no test_*.py, nor the __init__.py beside a suite; without `tmpdir`,
+xdist makes no directory for its workers.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

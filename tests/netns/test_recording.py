@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from known_pods import show
 
 from pytest_netconform import fabrics
 from pytest_netconform.facts.base import Fact
-from pytest_netconform.nodes import Net, Netns, Node
+from pytest_netconform.nodes import Net, Node
 from pytest_netconform.questions import Question, Unknown
 from pytest_netconform.recording import FILES, script
 from pytest_netconform.suites.judging import Judge
@@ -77,26 +78,6 @@ def record(node: Node, path: Path, shell: str = "sh", env: Mapping[str, str] | N
     assert done.stderr.endswith(f"wrote {path}\n")
     (recorded,) = open_recordings([path])
     return recorded
-
-
-def show(node: Node, pod: Netns, name: str = "") -> None:
-    """Have a process of the node live in a pod, or a name lead to it, as on a real node."""
-    net = pod.namespaces.net
-    assert net is not None
-    path = f"/proc/self/fd/{net}"
-    if not name:
-        process = node.popen(
-            ["nsenter", f"--net={path}", "sh", "-c", "echo; exec sleep 1000"],
-            pass_fds=[net],
-            stdout=subprocess.PIPE,
-        )
-        assert process.stdout is not None
-        assert process.stdout.read(1)
-        return
-    node.run(["mkdir", "-p", "/run/netns"])
-    node.write(f"/run/netns/{name}", "")
-    mounted = node.popen(["mount", "-c", "--bind", path, f"/run/netns/{name}"], pass_fds=[net])
-    assert mounted.wait() == 0
 
 
 @pytest.fixture
