@@ -11,7 +11,7 @@ import re
 from pytest_netconform.matching.base import Value
 from pytest_netconform.matching.scalars import number
 from pytest_netconform.matching.shapes import Shape
-from pytest_netconform.matching.values import AnyOf, Comparison, Grew, Literal, Not, Presence
+from pytest_netconform.matching.values import AnyOf, Comparison, Literal, Not, Presence
 
 ODD_TEXTS = ("", " ", "\x00\N{REPLACEMENT CHARACTER}\x00")
 
@@ -40,8 +40,6 @@ def takes_all(value: Value, shape: Shape) -> bool:
             return takes_none(value.wrong, shape)
         case Comparison() if shape.kind is int:
             return _below(value, zero_too=value.sign == ">=") and value.sign in (">=", ">", "!=")
-        case Grew():
-            return takes_all(value.by, Shape(int))
         case AnyOf():
             return any(takes_all(option, shape) for option in value.options) or _complementary(value, shape)
     return False
@@ -58,8 +56,6 @@ def takes_none(value: Value, shape: Shape) -> bool:
             return (number(value.value) or 0) < 0
         case Comparison() if shape.kind is int:
             return _below(value, zero_too=value.sign == "<") and value.sign in ("<", "<=", "==")
-        case Grew():
-            return takes_none(value.by, Shape(int))
         case AnyOf():
             return all(takes_none(option, shape) for option in value.options)
     return False

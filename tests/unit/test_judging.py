@@ -22,6 +22,7 @@ from dictionary import (
     checks,
     judge_of,
     judge_one,
+    lines,
     link,
     sysctls,
 )
@@ -83,6 +84,15 @@ def test_any_asks_no_more_than_it_needs(tmp_path: Path) -> None:
     target = Dictionary({"link": (ETH0,)})
     judge_one(tmp_path, "any: [{link: {ifname: eth0}}, {route: {dst: default}}]", target)
     assert target.asked == {"link": 1}
+
+
+def test_several_named_values_are_several_findings(tmp_path: Path) -> None:
+    found = judge_one(tmp_path, "sysctl: {a.pass: 1, a.fail: 1, a.skip: 1}", Dictionary(KNOWN))
+    assert lines(found) == [
+        "pass sysctl a.pass: 1",
+        "fail sysctl a.fail: expected 1, got absent",
+        "skip sysctl a.skip: a recording cannot be asked",
+    ]
 
 
 def test_groups_nest(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dictionary import checks, write
 from pytest_netconform.checks.registry import RESERVED
 from pytest_netconform.errors import DocumentError
 from pytest_netconform.suites.compiling import GROUPS
-from pytest_netconform.suites.library import Library, builtin_suites, load_all
+from pytest_netconform.suites.library import Library, builtin, builtin_suites, file_id, load_all
 from pytest_netconform.suites.loading import load_suite
 
 K = "link: {ifname: lo}"
@@ -84,6 +84,12 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
 
 def test_a_suite_without_a_title_goes_by_its_name(tmp_path: Path) -> None:
     assert load_suite(write(tmp_path, f"suite: x\nchecks: {{k: {{{K}}}}}\n")).title == "x"
+
+
+def test_files_go_by_names_that_do_not_depend_on_the_machine(tmp_path: Path) -> None:
+    assert file_id(builtin("suites") / "linux.suite.yaml") == "suites/linux.suite.yaml"
+    assert file_id(tmp_path / "a" / "x.suite.yaml", tmp_path) == "a/x.suite.yaml"
+    assert file_id(tmp_path / "x.suite.yaml", tmp_path / "a") == str(tmp_path / "x.suite.yaml")
 
 
 def test_every_check_knows_where_it_stands(tmp_path: Path) -> None:

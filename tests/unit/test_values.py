@@ -138,6 +138,7 @@ def test_a_comparison_is_between_numbers(
         ("{not: {not: 1}}", (1,), (2, None)),
         ("{match: ^nameserver 127}", ("nameserver 127.0.0.1",), ("# nameserver 127", None)),
         ("{match: '^1[45]'}", (1450, "1500"), (9000, True)),
+        ("{match: rue}", ("true",), (True, None, {"rue": 1})),
         ("{match: '^(?!nameserver 127)'}", ("search x",), ("nameserver 127.0.0.1",)),
         ("{within: 10.42.0.0/16}", ("10.42.1.0/24", "10.42.3.4"), ("10.0.0.0/8", "10.43.0.1")),
         ("{within: 'fd00::/8'}", ("fd00::1",), ("10.0.0.1", "fe80::1", "x", None, 5)),
@@ -176,6 +177,8 @@ def test_growth_is_counted_from_the_observation_before() -> None:
     assert not value.matches(14, "lots")
     assert not value.matches(None, 10)
     assert str(value.differences(12, 10)[0]) == "expected grown by > 3, grew by 2 to 12"
+    assert str(value.differences("x", 10)[0]) == "expected grown by > 3, got x, which is no counter"
+    assert value.differences(14, 10) == ()
 
 
 def test_a_pattern_is_one_only_where_names_are_selected() -> None:
