@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from pytest_netconform.documents.words import harmless
 from pytest_netconform.facts.base import Fact
 
 
@@ -24,14 +25,20 @@ class Question:
     of: Hashable = None
 
     def __str__(self) -> str:
-        return self.table if self.of is None else f"{self.table} {self.of}"
+        return self.table if self.of is None else harmless(f"{self.table} {self.of}")
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The answer of a target that could not observe; always makes the verdict *error*."""
+    """The answer of a target that could not observe; always makes the verdict *error*.
+
+    Shape: *reason* is one line, whatever names it has in it.
+    """
 
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", harmless(self.reason))
 
 
 @dataclass(frozen=True, slots=True)

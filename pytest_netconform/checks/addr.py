@@ -14,11 +14,12 @@ Source: ip-address(8).
 from __future__ import annotations
 
 from pytest_netconform.checks.base import Kind
+from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.addrs import Addr
 
 
 def see(addr: Addr) -> str:
-    return f"ip addr show dev {addr.ifname}"
+    return f"ip addr show dev {quoted(addr.ifname)}"
 
 
 KIND = Kind("addr", Addr, "addresses", see)

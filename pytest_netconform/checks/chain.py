@@ -17,11 +17,13 @@ Source: iptables-save(8), iptables-extensions(8).
 from __future__ import annotations
 
 from pytest_netconform.checks.base import Kind
+from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.chains import Chain
 
 
 def see(chain: Chain) -> str:
-    return f"{'ip6tables' if chain.family == 'ip6' else 'iptables'} -t {chain.table} -vnL {chain.name}"
+    command = "ip6tables" if chain.family == "ip6" else "iptables"
+    return f"{command} -t {quoted(chain.table)} -vnL {quoted(chain.name)}"
 
 
 KIND = Kind("chain", Chain, "chains", see)

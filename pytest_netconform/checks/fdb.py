@@ -12,11 +12,12 @@ Source: bridge(8).
 from __future__ import annotations
 
 from pytest_netconform.checks.base import Kind
+from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.fdb import Fdb
 
 
 def see(entry: Fdb) -> str:
-    return f"bridge -d fdb show dev {entry.dev}"
+    return "bridge -d fdb show" + (f" dev {quoted(entry.dev)}" if entry.dev else "")
 
 
 KIND = Kind("fdb", Fdb, "entries", see)

@@ -16,11 +16,12 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_netconform.checks.base import KeyedKind
+from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.files import File
 
 
 def see(file: File) -> str:
-    return f"cat {file.path}"
+    return f"cat {quoted(file.path)}"
 
 
 class FileKind(KeyedKind):

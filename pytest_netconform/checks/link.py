@@ -15,11 +15,12 @@ Source: ip-link(8).
 from __future__ import annotations
 
 from pytest_netconform.checks.base import Kind
+from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.links import Link
 
 
 def see(link: Link) -> str:
-    return f"ip -d link show dev {link.ifname}"
+    return f"ip -d link show dev {quoted(link.ifname)}"
 
 
 KIND = Kind("link", Link, "links", see)

@@ -12,11 +12,12 @@ Source: ip-neighbour(8).
 from __future__ import annotations
 
 from pytest_netconform.checks.base import Kind
+from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.neighs import Neigh
 
 
 def see(neigh: Neigh) -> str:
-    return f"ip neigh show {neigh.dst} dev {neigh.dev}"
+    return f"ip neigh show {neigh.dst}" + (f" dev {quoted(neigh.dev)}" if neigh.dev else "")
 
 
 KIND = Kind("neigh", Neigh, "neighbours", see)

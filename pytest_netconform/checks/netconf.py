@@ -14,11 +14,12 @@ Source: ip-netconf(8); the kernel's ip-sysctl documentation.
 from __future__ import annotations
 
 from pytest_netconform.checks.base import Kind
+from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.netconf import Netconf
 
 
 def see(row: Netconf) -> str:
-    return f"ip {'-6 ' if row.family == 'inet6' else ''}netconf show dev {row.ifname}"
+    return f"ip {'-6 ' if row.family == 'inet6' else ''}netconf show dev {quoted(row.ifname)}"
 
 
 KIND = Kind("netconf", Netconf, "interfaces", see)

@@ -146,5 +146,5 @@ class ValuePart:
         value = getattr(row, "value", None)
         reason = self.because(row) if row is not None else ""
         if wrong := self.expected.differences(value, before):
-            return Finding(Verdict.FAIL, f"{self.kind} {self.name}: {wrong[0]}{reason}", row)
-        return Finding(Verdict.PASS, f"{self.kind} {self.name}: {show(value)}{reason}", row)
+            return Finding(Verdict.FAIL, f"{self.kind} {show(self.name)}: {wrong[0]}{reason}", row)
+        return Finding(Verdict.PASS, f"{self.kind} {show(self.name)}: {show(value)}{reason}", row)

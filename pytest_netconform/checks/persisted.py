@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from pytest_netconform.checks.named import NamedValueKind
 from pytest_netconform.facts.persisted import Persisted
+from pytest_netconform.matching.scalars import show
 
 
 def see(row: Persisted) -> str:
@@ -26,7 +27,7 @@ def see(row: Persisted) -> str:
 def because(row: Persisted) -> str:
     if row.file is None:
         return f"   ({row.reader} reads no file that sets it)"
-    return f"   ({row.reader} takes it from {row.file}:{row.line})"
+    return f"   ({row.reader} takes it from {show(row.file)}:{row.line})"
 
 
 KIND = NamedValueKind("persisted", Persisted, "values", see, because=because, patterns=False)

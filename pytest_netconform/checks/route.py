@@ -14,12 +14,13 @@ Source: ip-route(8).
 from __future__ import annotations
 
 from pytest_netconform.checks.base import Kind
+from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.routes import Route
 
 
 def see(route: Route) -> str:
     family = "-6 " if route.family == "inet6" else ""
-    return f"ip {family}route show table {route.table} {route.dst}"
+    return f"ip {family}route show table {quoted(route.table)} {quoted(route.dst)}"
 
 
 KIND = Kind("route", Route, "routes", see)

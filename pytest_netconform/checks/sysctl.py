@@ -17,11 +17,12 @@ Source: sysctl(8).
 from __future__ import annotations
 
 from pytest_netconform.checks.named import NamedValueKind
+from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.sysctls import Sysctl
 
 
 def see(row: Sysctl) -> str:
-    return f"sysctl {row.name}"
+    return f"sysctl {quoted(row.name)}"
 
 
 KIND = NamedValueKind("sysctl", Sysctl, "values", see)

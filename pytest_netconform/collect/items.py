@@ -87,7 +87,7 @@ class CheckItem(NetconformItem):
         if verdict is Verdict.ERROR:
             raise CheckError(self.told())
         if verdict is Verdict.SKIP:
-            raise pytest.skip.Exception("; ".join(map(str, self.judgement.telling)))
+            raise pytest.skip.Exception(harmless("; ".join(map(str, self.judgement.telling))))
 
     def runtest(self) -> None:
         if self.judgement.verdict is Verdict.FAIL:

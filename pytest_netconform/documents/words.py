@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -44,6 +45,20 @@ def harmless(message: str) -> str:
     if message.isprintable():
         return message
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in message)
+
+
+def quoted(text: str) -> str:
+    """Quote a text for a shell, on one line: if that takes escapes, by the $'...' of bash and POSIX 2024."""
+    if text.isprintable():
+        return shlex.quote(text)
+    escapes = {"\\": r"\\", "'": r"\'"}
+    return f"$'{''.join(escapes.get(char) or _escaped(char) for char in text)}'"
+
+
+def _escaped(char: str) -> str:
+    if char.isprintable():
+        return char
+    return "".join(f"\\x{byte:02x}" for byte in char.encode(errors="surrogateescape"))
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -39,12 +39,12 @@ def rows_of(table: Any, where: str = "") -> Iterator[Row]:
 
 
 def decode(text: str, hook: Hook | None = None) -> Any:
-    """Decode JSON of any origin.
+    """Decode JSON of any origin; ip writes control characters in names as they are.
 
     Raises: Unreadable, with line and column, for whatever the decoder trips over.
     """
     try:
-        return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=hook)
+        return json.loads(text, strict=False, parse_constant=refuse_constant, object_pairs_hook=hook)
     except json.JSONDecodeError as error:
         raise Unreadable(f"{error.lineno}:{error.colno}: {error.msg}") from None
     except (ValueError, RecursionError) as error:

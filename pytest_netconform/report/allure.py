@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_netconform.report.text import harmless
 from pytest_netconform.verdicts import Finding, Verdict
 
 MOST_STEPS = 200
@@ -53,9 +54,10 @@ def show_findings(findings: Iterable[Finding]) -> None:
     outcomes: dict[Verdict, type[Exception]] = {Verdict.FAIL: StepFailed, Verdict.ERROR: StepBroken}
     for finding in list(findings)[:MOST_STEPS]:
         try:
-            with allure.step(str(finding)):
+            text = harmless(str(finding))
+            with allure.step(text):
                 if finding.verdict in outcomes:
-                    raise outcomes[finding.verdict](str(finding))
+                    raise outcomes[finding.verdict](text)
         except (StepFailed, StepBroken):
             continue
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
+from pytest_netconform.documents.words import quoted
 from pytest_netconform.suites.fixes import all_queries, variables
 from pytest_netconform.suites.model import Check
 from pytest_netconform.verdicts import Finding, Judgement, Verdict
@@ -36,7 +36,7 @@ def describe(check: Check, judgement: Judgement, target: str) -> str:
 def assignments(check: Check, findings: Iterable[Finding]) -> list[str]:
     """Give the variables that a fix uses, of the first failing row, quoted: `link_ifname=eth0`."""
     first = next((values for finding in findings for values in variables(check, finding)), {})
-    return [f"{name}={shlex.quote(value)}" for name, value in first.items()]
+    return [f"{name}={quoted(value)}" for name, value in first.items()]
 
 
 def commands_to_see(check: Check, findings: Iterable[Finding]) -> list[str]:

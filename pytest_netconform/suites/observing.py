@@ -10,6 +10,7 @@ from pytest_netconform.checks.base import Body
 from pytest_netconform.errors import NetconformError
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.references import Absent, NeverKnown, NotResolved, Scope, Unresolved
+from pytest_netconform.matching.scalars import show
 from pytest_netconform.questions import Answer, NotHere, Question, Target, Unknown
 from pytest_netconform.suites.model import Place, Query, Suite
 from pytest_netconform.verdicts import Judgement
@@ -95,7 +96,7 @@ class Look:
             raise NotResolved(f"the network namespaces could not be listed: {found.reason}")
         bound = [place.which.bind(each) for each in scope.expansions(place.references)]
         chosen = [(row, there) for row, there in found if any(which.select((row,)) for which in bound)]
-        return [replace(self, here=there, name=row.label()) for row, there in chosen]
+        return [replace(self, here=there, name=show(row)) for row, there in chosen]
 
     def variables_of(self, suite: Suite) -> Variables:
         """Give what a suite's variables stand for: on the node, or where the suite itself looks."""
@@ -138,9 +139,7 @@ class Variables:
         rows = select(variable, self.look, Scope(self))
         if len(rows) != 1:
             what = f"variable {name!r} is exactly one {variable.body.kind.name}"
-            seen = (
-                f"{len(rows)} match: {', '.join(row.label() for row in rows[:4])}" if rows else "none matches"
-            )
+            seen = f"{len(rows)} match: {', '.join(map(show, rows[:4]))}" if rows else "none matches"
             raise Absent(f"{what}, but {seen}")
         return rows[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,8 +17,30 @@ from pytest_netconform.targets.recorded import RecordedEvidence
 from pytest_netconform.targets.recordings import Recording, recordings_at, unescaped
 
 NUMBER = re.compile(r"[0-9]{1,10}")
-NAMED_NSID = re.compile(r"nsid ([0-9]{1,10}) .*\(iproute2 netns name: (.+)\)")
-LSNS = re.compile(r"([0-9]{1,10}) ([0-9]{1,10}|\S+)")
+LSNS = re.compile(r"^([0-9]{1,10}) (?:([0-9]{1,10})|\S+)$", re.MULTILINE)
+NAMED_NSID = r"^nsid ([0-9]{1,10}) .*\(iproute2 netns name: %s\)$"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """By which numbers a node knows its namespaces: what lsns and `ip netns list-id` printed, if they ran."""
+
+    lsns: str | None
+    names: str | None
+
+    def of(self, inode: int, name: str) -> tuple[bool, int | None]:
+        """Say whether it is told, and the number; what is known by none is not wired to the node."""
+        if inode in self._by_inode:
+            return True, self._by_inode[inode]
+        if not name or self.names is None:
+            return False, None
+        shown = name.encode(errors="surrogateescape").decode(errors="replace")
+        found = re.search(NAMED_NSID % re.escape(shown), self.names, re.MULTILINE)
+        return True, int(found[1]) if found else None
+
+    @cached_property
+    def _by_inode(self) -> Mapping[int, int | None]:
+        return {int(inode): int(nsid) if nsid else None for inode, nsid in LSNS.findall(self.lsns or "")}
 
 
 class RecordedPlace:
@@ -73,39 +96,24 @@ class RecordedTarget(RecordedPlace):
                     f"{where}:{line}: expected the inode of a namespace, its name, and a process"
                 )
             if name or pid:
-                number = self._number(int(inode), name)
-                is_pod = number in peers if number is not None else self._is_wired(int(inode), name)
+                told, number = self._numbers.of(int(inode), name)
+                is_pod = number in peers if told else self._is_wired(int(inode))
                 kind, process = "pod" if is_pod else None, int(pid) if pid else None
                 yield Netns(name or f"pid {pid}", int(inode), kind, number, process)
 
-    def _number(self, inode: int, name: str) -> int | None:
-        """Give the number that the node knows a namespace by, if the recording has it."""
-        return self._by_inode.get(inode) if inode in self._by_inode else self._by_name.get(name)
-
-    def _is_wired(self, inode: int, name: str) -> bool:
-        """Say whether a namespace has a veth whose peer is in the node, where its number is not known.
-
-        Without a number it has none. Where numbers were not recorded, both ends of a pair tell of each other.
-        """
-        if inode in self._by_inode or (name and self._by_name):
-            return False
+    def _is_wired(self, inode: int) -> bool:
+        """Say whether a veth in a namespace and one in the node name each other as their peers."""
         ends = {(link.link_index, link.ifindex) for link in veths(self.evidence)}
         return any((link.ifindex, link.link_index) in ends for link in veths(self._inside(inode)))
 
     @cached_property
-    def _by_name(self) -> Mapping[str, int]:
-        lines = map(NAMED_NSID.fullmatch, self._lines("nsid.txt"))
-        return {line[2]: int(line[1]) for line in lines if line}
+    def _numbers(self) -> Numbers:
+        return Numbers(self._printed("lsns.txt"), self._printed("nsid.txt"))
 
-    @cached_property
-    def _by_inode(self) -> Mapping[int, int | None]:
-        lines = map(LSNS.fullmatch, self._lines("lsns.txt"))
-        return {int(line[1]): int(line[2]) if NUMBER.fullmatch(line[2]) else None for line in lines if line}
-
-    def _lines(self, file: str) -> list[str]:
-        """Give what a command printed; nothing where it did not run."""
+    def _printed(self, file: str) -> str | None:
+        """Give what a command printed, if it ran."""
         ran = self.evidence.ran.get(file)
-        return self.evidence.output(file).split("\n") if ran is not None and not ran.status else []
+        return self.evidence.output(file) if ran is not None and not ran.status else None
 
 
 def open_recordings(paths: Iterable[Path]) -> list[RecordedTarget]:
