@@ -52,16 +52,12 @@ class Fields(Value):
         if not isinstance(value, (Fact, dict)):
             return 0.0
         naming = NAMING.intersection(getattr(type(value), "identity", ()))
-        got = asked = named = names = 0.0
+        got = asked = 0.0
         for name, wanted in self.wanted:
-            near = wanted.nearness(at(value, name), at(before, name))
-            if name in naming:
-                named, names = named + near, names + 1
-            else:
-                got, asked = got + near, asked + 1
-        if names and not named:
-            return 0.0
-        return (got + named * NAME_WEIGHT) / (asked + names * NAME_WEIGHT)
+            weight = NAME_WEIGHT if name in naming else 1.0
+            asked += weight
+            got += weight * wanted.nearness(at(value, name), at(before, name))
+        return got / asked
 
     def alike(self, rows: Sequence[Any]) -> tuple[str, list[Any]]:
         """Find the rows that have all that is asked for and to be had, but for names; says what that is."""

@@ -226,6 +226,7 @@ def test_a_pattern_may_hold_a_reference_whose_own_value_is_no_pattern() -> None:
     assert value.bind(scope(server="cali")).matches("cali123")
     assert value.bind(scope(server="c*")).matches("c*x")
     assert not value.bind(scope(server="c*")).matches("calix")
+    assert value_of("'${link.info.learning}'", bool, NAMES, globs=True).bind(scope()).matches(False)
     alone = value_of("'${server}'", str, NAMES, globs=True)
     assert not alone.bind(scope(server="c*")).matches("calix")
 
