@@ -65,14 +65,13 @@ def told(differences: Iterable[Difference]) -> Iterator[str]:
 
 def _there(wanted: Value, rows: Sequence[Any]) -> Iterator[str]:
     """Say what there is instead, where that is not too much."""
+    like, found = wanted.alike(rows) if isinstance(wanted, Fields) else ("", [])
     if not rows:
         yield "there are none at all"
+    elif 0 < len(found) <= MOST_LISTED and len(found) < len(rows):
+        yield f"with {like} there are: {', '.join(map(brief, found))}"
     elif len(rows) <= MOST_LISTED:
         yield f"there are: {', '.join(map(brief, rows))}"
-    elif isinstance(wanted, Fields):
-        like, found = wanted.alike(rows)
-        if 0 < len(found) <= MOST_LISTED:
-            yield f"with {like} there are: {', '.join(map(brief, found))}"
 
 
 def listed(rows: Sequence[Any]) -> tuple[str, ...]:

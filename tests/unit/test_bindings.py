@@ -88,7 +88,7 @@ def test_for_joins_and_each_combination_is_judged(tmp_path: Path) -> None:
         "fail neigh: no neighbours match {dst: 10.1.0.1, dev: vx, state: PERMANENT}\n"
         "  nearest is 10.1.0.1 dev vx: state: expected PERMANENT, got STALE",
         "fail neigh: no neighbours match {dst: 10.2.0.1, dev: vx, state: PERMANENT}\n"
-        "  there are: 10.0.0.1 dev vx, 10.1.0.1 dev vx",
+        "  with {dev: vx, state: PERMANENT} there are: 10.0.0.1 dev vx",
     ]
 
 

@@ -165,4 +165,14 @@ def test_a_line_about_several_rows_has_them_all(tmp_path: Path) -> None:
     (finding,) = judge_one(tmp_path, "link: {none: {mtu: '< 3'}}", target).findings
     assert [row.label() for row in finding.rows] == ["a", "b", "c"]
     (finding,) = judge_one(tmp_path, "link: {where: {mtu: 1}, count: 1}", target).findings
-    assert [row.label() for row in finding.rows] == ["a"]
+    assert not finding.rows
+
+
+def test_what_only_comes_nearest_has_not_failed_and_a_fix_may_not_touch_it(tmp_path: Path) -> None:
+    target = Dictionary({"link": (link("eth0", mtu=1500, kind="veth"),)})
+    (finding,) = judge_one(tmp_path, "link: {kind: wireguard, mtu: 1500}", target).findings
+    assert finding.row is not None
+    assert finding.row.label() == "eth0"
+    assert not finding.rows
+    (finding,) = judge_one(tmp_path, "link: {ifname: eth0, kind: wireguard}", target).findings
+    assert [row.label() for row in finding.rows] == ["eth0"]

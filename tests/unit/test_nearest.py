@@ -48,8 +48,9 @@ def test_the_link_of_that_name_is_nearest_and_each_difference_has_its_path() -> 
 def test_what_has_another_name_is_no_near_miss() -> None:
     assert told("{ifname: flannel.2, mtu: 1450, kind: vxlan}", LINKS) == [
         "kind: no rows match {ifname: flannel.2, mtu: 1450, kind: vxlan}",
-        "  there are: lo, eth0, flannel.1, cni0",
+        "  with {mtu: 1450, kind: vxlan} there are: flannel.1",
     ]
+    assert told("{ifname: eth9, mtu: 9000}", LINKS)[1:] == ["  there are: lo, eth0, flannel.1, cni0"]
 
 
 def test_without_a_name_the_most_fields_count() -> None:
