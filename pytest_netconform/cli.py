@@ -53,7 +53,16 @@ def check(arguments: Sequence[str]) -> NoReturn:
     Becomes a Python that does not look for modules in the current directory, nor do its children.
     """
     environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "--netconform", "-rfEs", *CLOSED_DOORS, *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--netconform",
+        "-rfEs",
+        "--assert=plain",
+        *CLOSED_DOORS,
+        *arguments,
+    ]
     os.execve(sys.executable, command, environment)
 
 

@@ -33,7 +33,8 @@ class Finding:
 
     Shape: *row* is the fact it is about, if there is one, *others* are more with the same thing wrong;
            *place* is the namespace, if it is not the target's own; *blocked* marks a skip that a failed need
-           is the reason of; *bound* are the rows that the check's `for` bound.
+           is the reason of; *bound* are the rows that the check's `for` bound. *near* says that *row* is not
+           what failed, but what comes nearest to what is missing: nothing may be done to it.
     """
 
     verdict: Verdict
@@ -43,10 +44,13 @@ class Finding:
     blocked: bool = False
     others: tuple[Fact, ...] = ()
     bound: Mapping[str, Fact] = field(default_factory=dict)
+    near: bool = False
 
     @property
     def rows(self) -> tuple[Fact, ...]:
-        """List all that it is about."""
+        """List all that failed."""
+        if self.near:
+            return ()
         return self.others if self.row is None else (self.row, *self.others)
 
     def __str__(self) -> str:

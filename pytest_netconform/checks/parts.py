@@ -14,6 +14,7 @@ from pytest_netconform.matching.nearest import told
 from pytest_netconform.matching.quantified import Quantified
 from pytest_netconform.matching.quantifiers import Outcome
 from pytest_netconform.matching.references import NotResolved, Reference, Scope, Template, references_in
+from pytest_netconform.matching.rows import Fields
 from pytest_netconform.matching.scalars import show
 from pytest_netconform.questions import Question
 from pytest_netconform.verdicts import Finding, Judgement, Verdict
@@ -83,7 +84,13 @@ class TablePart:
             return self._grouped(outcome, len(self.expected.select(rows)))
         text = "\n  ".join((f"{self.kind}: {outcome.text}", *outcome.details))
         others = outcome.rows[1:] if outcome.wrong else ()
-        return (Finding(Verdict.FAIL, text, row, others=others),)
+        near = row is not None and not outcome.wrong and not self._names(row)
+        return (Finding(Verdict.FAIL, text, row, others=others, near=near),)
+
+    def _names(self, row: Fact) -> bool:
+        """Say whether what is expected names this very row, by its identity and not by what it is like."""
+        entries = [entry for quantifier in self.expected.quantifiers for entry in quantifier.entries]
+        return any(isinstance(entry, Fields) and _is_named(entry, row) for entry in entries)
 
     def _grouped(self, outcome: Outcome, total: int) -> list[Finding]:
         """Say once what several rows have wrong in the same way."""
@@ -102,6 +109,13 @@ class TablePart:
             names = ", ".join(map(show, rows[:MOST_NAMED])) + (", ..." if len(rows) > MOST_NAMED else "")
             text += f"   ({len(rows)} of {total} {self.expected.noun}: {names})"
         return "\n  ".join((text, *more))
+
+
+def _is_named(entry: Fields, row: Fact) -> bool:
+    matchers = {name: entry.field(name) for name in type(row).identity}
+    return all(
+        matcher is not None and matcher.matches(getattr(row, name)) for name, matcher in matchers.items()
+    )
 
 
 def of_nothing(row: Fact) -> str:  # noqa: ARG001

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from pytest_netconform.collect.items import STORY, LabError, LabFailed, NetconformItem
 from pytest_netconform.errors import DocumentError, NetconformError
+from pytest_netconform.kernel.making import may_make
 from pytest_netconform.labs import Lab, LabRun, StageFailed, load_lab
 from pytest_netconform.report import allure
 from pytest_netconform.report.story import story
@@ -55,8 +55,10 @@ class LabItem(NetconformItem):
             )
 
     def setup(self) -> None:
-        if os.geteuid() != 0:
-            raise pytest.skip.Exception("a lab builds network namespaces, which needs root")
+        if not may_make():
+            raise pytest.skip.Exception(
+                "a lab builds network namespaces, which needs root (CAP_SYS_ADMIN, CAP_NET_ADMIN)"
+            )
 
     def runtest(self) -> None:
         library = self.parent.run.library  # type: ignore[union-attr]

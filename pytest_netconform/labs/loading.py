@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", list[Any], dict[str, Any])
 
 LAB_SUFFIX = ".lab.yaml"
+NODE = re.compile(r"node\d+")
 
 
 def load_lab(path: Path, file: str, library: Library) -> Lab:
@@ -60,6 +62,8 @@ class _Loader:
         before, fault, fix = map(self._commands, ("before", "fault", "fix"))
         healthy, symptom = map(self._probes, ("healthy", "symptom"))
         foreseen, detected = map(self._checks, ("foreseen", "detected"))
+        if symptom and all(probe.expected == "replied" for probe in symptom):
+            at.child("symptom").problem("every symptom is answered, so none shows the fault", key=True)
         cause, leaves = self._cause(), self._leaves()
         if model is None:
             return None
@@ -160,8 +164,12 @@ class _Loader:
         for place, ids in self._section(stage, dict).items():
             at = At(self.document, (stage, place))
             self._place(place, at, key=True)
-            if not isinstance(ids, list):
-                at.problem(f"expected a list of checks, got {described(ids)}")
+            if place in self.places and not NODE.fullmatch(place):
+                at.problem(f"suites judge nodes, and {place} is none", key=True)
+            if not isinstance(ids, list) or not ids:
+                at.problem(
+                    f"expected a list of checks, got {'an empty list' if ids == [] else described(ids)}"
+                )
                 continue
             for i, check_id in enumerate(ids):
                 self._check_id(check_id, at.child(i))
@@ -178,6 +186,8 @@ class _Loader:
             at.problem(f"unknown suite {name!r} in {check_id!r}{suggest(name, self.library.names())}")
         elif wanted not in suite.checks:
             at.problem(f"unknown check {wanted!r} of suite {name}{suggest(wanted, list(suite.checks))}")
+        elif name not in self._section("suites", list):
+            at.problem(f"suite {name} is not among the lab's suites, so nothing judges {check_id}")
         elif must_have_fix and not suite.checks[wanted].fix:
             at.problem(f"check {check_id} prints no fix")
 

@@ -185,8 +185,10 @@ class LabRun:
         """Send a probe; says what is wrong with its outcome, if anything is."""
         try:
             outcome = self._send(probe, LOST_S if probe.expected == "lost" or self.withhold else REPLY_S)
-        except NetconformError as error:
-            yield f"{self.lab.file}:{probe.line} {probe}: {error}"
+        except (
+            Exception
+        ) as error:  # in a thread of its own, whatever it is would be lost, and the probe count as sent
+            yield f"{self.lab.file}:{probe.line} {probe}: {type(error).__name__}: {error}"
             return
         if not getattr(outcome, probe.expected):
             yield f"{self.lab.file}:{probe.line} {probe}: expected {probe.expected}, got {outcome!r}"
