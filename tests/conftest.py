@@ -70,7 +70,8 @@ def nobody(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     checkout = str(Path(__file__).parents[1])
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
-        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": checkout}
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": checkout}
+        env |= {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
         start: list[str] = []
         if os.geteuid() == 0:
             os.chown(tmp_path, 65534, 65534)

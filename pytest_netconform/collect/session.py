@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_netconform.collect.items import STORY, NetconformItem, collect_file, told, why_not
+from pytest_netconform.collect.items import STORY, TOLD, NetconformItem, collect_file, told, why_not
 from pytest_netconform.errors import DocumentError, NetconformError
 from pytest_netconform.questions import Target
 from pytest_netconform.suites.judging import Judge
@@ -120,6 +120,9 @@ class Run:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        if call.excinfo is not None and isinstance(call.excinfo.value, TOLD):
+            # It is told by its text; pytest would read and parse the source of every entry before.
+            call.excinfo.traceback = call.excinfo.traceback[-1:]
         report = yield
         if isinstance(item, NetconformItem) and call.excinfo is not None:
             if report.skipped:
