@@ -15,17 +15,57 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_netconform.checks.base import KeyedKind
+from pytest_netconform.checks.base import Body, KeyedKind
+from pytest_netconform.checks.parts import Rows, TablePart
 from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.files import File
+from pytest_netconform.matching.at import At
+from pytest_netconform.matching.base import Value
+from pytest_netconform.matching.context import Context
+from pytest_netconform.matching.references import Scope
+from pytest_netconform.matching.rows import Fields
+from pytest_netconform.verdicts import Judgement, erred
 
 
 def see(file: File) -> str:
     return f"cat {quoted(file.path)}"
 
 
+CONTENT = frozenset({"text", "lines", "env", "json"})
+
+
+class FilePart(TablePart):
+    """Files, of which the content of some is not read: it is not known to be without what is asked for."""
+
+    def bind(self, scope: Scope) -> FilePart:
+        part = super().bind(scope)
+        return FilePart(part.kind, part.question, part.expected)
+
+    def judge(self, rows: Rows, before: Rows | None) -> Judgement:
+        unread = [
+            row.path for row in rows if isinstance(row, File) and row.type == "file" and row.text is None
+        ]
+        if unread and asks_for_content(self.expected):
+            return erred(f"file {unread[0]}: its content is not read, being a secret or over 1 MiB")
+        return super().judge(rows, before)
+
+
+def asks_for_content(value: Value) -> bool:
+    """Say whether an expectation names what stands in a file, anywhere in it."""
+    if isinstance(value, Fields) and any(value.field(name) is not None for name in CONTENT):
+        return True
+    return any(isinstance(part, Value) and asks_for_content(part) for part in value.inner())
+
+
 class FileKind(KeyedKind):
     """Files are asked for by their path."""
+
+    def compile(self, spec: Any, at: At, context: Context) -> Body | None:
+        body = super().compile(spec, at, context)
+        if body is None:
+            return None
+        parts = (part for part in body.parts if isinstance(part, TablePart))
+        return Body(self, tuple(FilePart(part.kind, part.question, part.expected) for part in parts))
 
     def misnamed(self, name: Any) -> str:
         return "" if name.startswith("/") else f"a file's path starts with '/', got {name!r}"

@@ -28,6 +28,7 @@ from dictionary import (
 )
 
 from pytest_netconform.errors import Unreadable
+from pytest_netconform.facts.files import file_of
 from pytest_netconform.questions import Answer
 from pytest_netconform.suites.library import Library
 from pytest_netconform.verdicts import Verdict
@@ -176,3 +177,13 @@ def test_what_only_comes_nearest_has_not_failed_and_a_fix_may_not_touch_it(tmp_p
     assert not finding.rows
     (finding,) = judge_one(tmp_path, "link: {ifname: eth0, kind: wireguard}", target).findings
     assert [row.label() for row in finding.rows] == ["eth0"]
+
+
+def test_what_is_kept_out_of_a_file_is_not_known_to_be_absent(tmp_path: Path) -> None:
+    secret = file_of("/etc/kubernetes/kubelet.conf", "file", 9, 0o600, None)
+    target = Dictionary({"file": (secret,)})
+    path = "path: /etc/kubernetes/kubelet.conf"
+    for asked in ("text: absent", "lines: {none: {match: insecure}}", "env: absent", "json: {a: 1}"):
+        judgement = judge_one(tmp_path, f"file: {{{path}, {asked}}}", target)
+        assert judgement.verdict is Verdict.ERROR, asked
+    assert judge_one(tmp_path, f"file: {{{path}, size: 9}}", target).verdict is Verdict.PASS
