@@ -80,6 +80,8 @@ prepare() {
 	*) out=./$out ;;
 	esac
 	[ "$out" = - ] || [ -f "$out" ] || [ ! -e "$out" ] || give_up "$out is no file; - is standard output"
+	find_tool tar
+	[ -n "$tool" ] || give_up "tar: not found"
 	find_tool nsenter
 	nsenter=$tool
 	find_tool sha256sum
@@ -236,9 +238,9 @@ look() {
 # keep PATH: keep a file that is there, and what is known of it.
 keep() {
 	escape "$1"
-	path_kept=$escaped
-	if ! known=$(stat -L -c "%a$tab%s" "$1" 2>&1); then
-		[ ! -e "$1" ] || printf '%s\terror\tnot known: stat failed\n' "$path_kept" >>"$dir/files.tsv"
+	path_kept=$escaped target=''
+	if ! known=$(stat -L -c "%a$tab%s" "$1" 2>&1) || { [ -L "$1" ] && ! target=$(readlink "$1"); }; then
+		[ ! -e "$1" ] || printf '%s\terror\twhat it is could not be read\n' "$path_kept" >>"$dir/files.tsv"
 		return
 	fi
 	size=${known#*"$tab"} outcome=seen kind=other
@@ -258,8 +260,6 @@ keep() {
 			return
 		fi
 	fi
-	target=''
-	[ ! -L "$1" ] || target=$(readlink "$1")
 	escape "$target"
 	printf '%s\t%s\t%s\t%s\t%s\n' "$path_kept" "$outcome" "$kind" "$known" "$escaped" >>"$dir/files.tsv"
 }
@@ -280,20 +280,31 @@ others() {
 	fi
 	printf '%s\t\t\n' "${own#* }" >>"$dir/netns.tsv"
 	stat -L -c '%i %n' /proc/[0-9]*/ns/net 2>"$top/unseen" | sort -t/ -k3n >"$top/held"
-	if grep -q 'Permission denied' "$top/unseen" || [ ! -s "$top/held" ]; then
-		printf 'incomplete\t\t\n' >>"$dir/netns.tsv"
-	fi
+	unseen=$(cat "$top/unseen")
+	[ -s "$top/held" ] || unseen='Permission denied'
+	case $unseen in
+	*'Permission denied'*) printf 'incomplete\t\t\n' >>"$dir/netns.tsv" ;;
+	esac
 	seen=" ${own#* } "
 	for path in /run/netns/*; do
 		inode=$(stat -L -c '%d %i' "$path" 2>/dev/null)
 		[ "${inode% *}" = "${own% *}" ] || continue # a file that a namespace left behind
-		pid=$(grep -m1 "^${inode#* } " "$top/held")
-		pid=${pid#*/proc/}
-		another "${inode#* }" "${path##*/}" "${pid%%/*}" "$path"
+		another "${inode#* }" "${path##*/}" "$(lowest "${inode#* }")" "$path"
 	done
 	while read -r inode path; do
 		pid=${path#/proc/}
 		another "$inode" '' "${pid%%/*}" "$path"
+	done <"$top/held"
+}
+
+# lowest INODE: print the lowest of the processes that live in a namespace.
+lowest() {
+	while read -r inode path; do
+		if [ "$inode" = "$1" ]; then
+			path=${path#/proc/}
+			echo "${path%%/*}"
+			return
+		fi
 	done <"$top/held"
 }
 

@@ -171,7 +171,7 @@ def test_any_user_can_judge_recordings_with_pytest(net: Net, nobody: Nobody, tmp
         "suites/kubernetes-node.suite.yaml::forwarding@node1 FAILED",
         "suites/kubernetes-node.suite.yaml::forwarding@node2 PASSED",
         "suites/calico.suite.yaml::pods-are-routed@node1 PASSED",
-        "suites/kubernetes-node.suite.yaml:8 kubernetes-node::forwarding on node1",
+        " kubernetes-node::forwarding on node1",
         "  netconf eth0 forwarding: expected true, got false",
     ):
         assert line in done.stdout, done.stdout
@@ -210,6 +210,42 @@ def test_a_missing_tool_is_an_error_of_what_it_would_have_told_alone(
     assert recorded.observe(Question("chain")) == Unknown(wanted)
     kinds = [row.kind for row in recorded.observe(Question("netns"))]  # type: ignore[union-attr, attr-defined]
     assert kinds == ["pod", "pod"]
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash --posix"])
+def test_what_the_script_itself_works_with_may_be_missing_too(
+    node1: Node, inside: LiveTarget, tmp_path: Path, shell: str
+) -> None:
+    take_away(node1, "stat", "grep", "egrep", "sha256sum", "sort", "readlink", "timeout", "lsns")
+    recorded = record(node1, tmp_path / "node1.tar", shell)
+    for table in ("link", "route", "chain"):
+        assert rows(recorded, Question(table)) == rows(inside, Question(table))
+    for question, said in (
+        (Question("netconf"), "`grep -r /proc/sys/net` could not be run: grep: not found"),
+        (Question("file", "/etc/os-release"), "/etc/os-release: what it is could not be read"),
+        (Question("netns"), "some processes could not be looked at"),
+    ):
+        answer = recorded.observe(question)
+        assert isinstance(answer, Unknown), question
+        assert said in answer.reason
+    assert recorded.observe(Question("file", "/run/flannel/subnet.env")) == ()
+
+
+def test_without_readlink_only_links_are_not_known(node1: Node, inside: LiveTarget, tmp_path: Path) -> None:
+    node1.run("ln -s 10-calico.conflist /etc/cni/net.d/link")
+    take_away(node1, "readlink")
+    recorded = record(node1, tmp_path / "node1.tar", "dash")
+    conflist = Question("file", "/etc/cni/net.d/10-calico.conflist")
+    assert rows(recorded, conflist) == rows(inside, conflist)
+    answer = recorded.observe(Question("file", "/etc/cni/net.d/link"))
+    assert isinstance(answer, Unknown)
+    assert answer.reason.startswith("/etc/cni/net.d/link: what it is could not be read")
+
+
+def test_without_tar_it_says_so_before_it_begins(node1: Node, tmp_path: Path) -> None:
+    take_away(node1, "tar")
+    done = node1.run(["dash", "-s", str(tmp_path / "node1.tar")], input=script(), check=False)
+    assert (done.returncode, done.stderr) == (1, "tar: not found\n")
 
 
 def test_without_nsenter_the_node_is_recorded_and_its_pods_are_errors(node1: Node, tmp_path: Path) -> None:
