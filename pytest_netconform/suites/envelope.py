@@ -28,7 +28,7 @@ Severity = Literal["blocker", "critical", "normal", "minor", "trivial"]
 class CheckModel(Model):
     """A check, less its kind."""
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=False)
+    model_config = ConfigDict(extra="ignore")
 
     title: str = ""
     severity: Severity = "normal"
@@ -45,8 +45,6 @@ class CheckModel(Model):
 
 class SuiteModel(Model):
     """A suite file."""
-
-    model_config = ConfigDict(populate_by_name=False)
 
     suite: str
     title: str | None = Field(default=None, min_length=1)
