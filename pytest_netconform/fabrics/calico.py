@@ -14,10 +14,9 @@ from pytest_netconform.fabrics.underlay import (
     build_underlay,
     furnish,
     network_files,
-    route_add,
     start,
 )
-from pytest_netconform.kernel.rtnetlink import link_set
+from pytest_netconform.kernel.rtnetlink import link_set, route_add
 from pytest_netconform.nodes import Net, Netns, Node
 
 POOL = IPv4Network("10.244.0.0/16")
@@ -66,8 +65,8 @@ def _pod(net: Net, node: Node, name: str, address: str, mtu: int) -> Netns:
     host, eth0 = net.veth(
         node, pod, ifnames=(interface(name), "eth0"), addrs=(None, f"{address}/32"), mtu=mtu
     )
-    node.rtnetlink.do(link_set(host.ifindex, f"{host.ifname} address {MAC}", ("IFLA_ADDRESS", MAC)))
-    pod.rtnetlink.do(route_add(eth0, dst=GATEWAY), route_add(eth0, via=GATEWAY))
+    node.rtnetlink.do(link_set(host, address=MAC))
+    pod.rtnetlink.do(route_add(GATEWAY, eth0), route_add("default", eth0, via=GATEWAY))
     return pod
 
 

@@ -7,7 +7,6 @@ The router knows the LAN and the outside, and no pod.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -18,8 +17,8 @@ from pytest_netconform.errors import BuildError, CommandFailed
 from pytest_netconform.fabrics.base import Fabric
 from pytest_netconform.kernel import syscalls
 from pytest_netconform.kernel.commands import SBIN
-from pytest_netconform.kernel.rtnetlink import NEW, RTM_NEWROUTE, Request
-from pytest_netconform.nodes import Device, Net, Node
+from pytest_netconform.kernel.rtnetlink import route_add
+from pytest_netconform.nodes import Net, Node
 
 LAN = IPv4Network("192.0.2.0/24")
 OUTSIDE = IPv4Network("198.51.100.0/30")
@@ -28,7 +27,6 @@ Nodes = Annotated[int, range(1, 201)]
 Mtu = Annotated[int, range(68, 65536)]
 PROGRAMS = Path(__file__).parent / "programs"
 PROGRAMS_IN_A_NODE = Path("/run/netconform/programs")
-RTPROT_BOOT, RT_SCOPE_LINK, RT_TABLE_MAIN, RTN_UNICAST = 3, 253, 254, 1
 
 
 def build_underlay(net: Net, kind: str, nodes: int, mtu: int) -> Fabric:
@@ -37,7 +35,7 @@ def build_underlay(net: Net, kind: str, nodes: int, mtu: int) -> Fabric:
     router, outside = net.netns("router"), net.netns("outside")
     made = [net.node(f"node{number}") for number in range(1, nodes + 1)]
     _, eth0 = net.veth(router, outside, ifnames=("wan", "eth0"), subnet=str(OUTSIDE), mtu=mtu)
-    outside.rtnetlink.do(route_add(eth0, via=str(OUTSIDE[1])))
+    outside.rtnetlink.do(route_add("default", eth0, via=str(OUTSIDE[1])))
     lan = net.bridge(router, "lan", addr=f"{LAN[1]}/{LAN.prefixlen}", mtu=mtu)
     lan.attach(*(net.veth(node, router, ifnames=("eth0", node.name), mtu=mtu)[1] for node in made))
     router.sysctl["net.ipv4.ip_forward"] = 1
@@ -79,23 +77,6 @@ def network_files(address: str, mtu: int) -> dict[str, str]:
         ),
         "/etc/sysctl.d/90-forwarding.conf": "net.ipv4.ip_forward = 1\n",
     }
-
-
-def route_add(device: Device, dst: str | None = None, via: str | None = None) -> Request:
-    """Add an IPv4 route through a device: to one address or, without *dst*, the default."""
-    fields = {
-        "family": socket.AF_INET,
-        "dst_len": 32 if dst else 0,
-        "table": RT_TABLE_MAIN,
-        "proto": RTPROT_BOOT,
-        "scope": 0 if via else RT_SCOPE_LINK,
-        "type": RTN_UNICAST,
-    }
-    attrs = [("RTA_DST", dst), ("RTA_GATEWAY", via), ("RTA_OIF", device.ifindex)]
-    what = f"route add {dst or 'default'} via {via or device.ifname}"
-    return Request(
-        what, RTM_NEWROUTE, NEW, fields, tuple((name, value) for name, value in attrs if value is not None)
-    )
 
 
 def _install(programs: Mapping[str, str]) -> None:

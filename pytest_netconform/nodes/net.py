@@ -9,7 +9,7 @@ from itertools import count
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.making import make_netns, make_node
-from pytest_netconform.kernel.rtnetlink import Request, addr_add, link_add, link_delete, link_up, veth_add
+from pytest_netconform.kernel.rtnetlink import Request, addr_add, bridge_add, link_delete, link_up, veth_add
 from pytest_netconform.kernel.wiring import check_ifname, interfaces
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.namespaces import Netns, Node
@@ -99,8 +99,7 @@ class Net:
         addresses, _ = interfaces(None, (addr, None))
         self._check_ifnames((netns,), (ifname,))
         bridge = Bridge(netns, ifname, next(self._ifindexes), addresses)
-        mtus = [("IFLA_MTU", mtu)] if mtu is not None else []
-        netns.rtnetlink.do(link_add(ifname, "bridge", *mtus, index=bridge.ifindex, up=True))
+        netns.rtnetlink.do(bridge_add(ifname, index=bridge.ifindex, mtu=mtu, up=True))
         with _deleted_on_error(bridge), netns.rtnetlink.watching():
             netns.rtnetlink.do(*_addresses(bridge))
             netns.rtnetlink.await_addresses(bridge, bridge.addresses)

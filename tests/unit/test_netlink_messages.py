@@ -106,7 +106,10 @@ def test_an_attribute_is_found_by_its_number_whatever_its_flags() -> None:
             "addr add 2001:db8::1/64 dev eth0",
         ),
         (rtnetlink.route_add("0.0.0.0/0", via="192.0.2.1"), "route add unicast 0.0.0.0/0 via 192.0.2.1"),
-        (rtnetlink.route_add("192.0.2.0/24", Dev(), table=1000), "route add unicast 192.0.2.0/24 dev eth0"),
+        (
+            rtnetlink.route_add("192.0.2.0/24", Dev(), table=1000),
+            "route add unicast 192.0.2.0/24 dev eth0 table 1000",
+        ),
         (
             rtnetlink.neigh_replace("192.0.2.1", "02:00:00:00:00:01", Dev()),
             "neigh replace 192.0.2.1 lladdr 02:00:00:00:00:01 dev eth0",
