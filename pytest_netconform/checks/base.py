@@ -21,6 +21,9 @@ from pytest_netconform.questions import Answer, NotHere, Question, Unknown
 from pytest_netconform.verdicts import Judgement, erred, skipped
 
 Answers = Mapping[Question, Answer]
+NO_DEPTH = (
+    "a wildcard reaches over no separator, so '**' finds no more than '*'; write one '*' for each level"
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ class KeyedKind(Kind):
         if name is None:
             at.problem(f"say which: {self.name} needs a {self.key}, or in 'where' a pattern of them")
             return None
-        if isinstance(name, str) and (wrong := self.misnamed(name)):
+        wrong = self.misnamed(name) if isinstance(name, str) else NO_DEPTH if "**" in str(name) else ""
+        if wrong:
             at.problem(wrong)
             return None
         return Question(self.name, name)

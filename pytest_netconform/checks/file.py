@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_netconform.checks.base import Body, KeyedKind
+from pytest_netconform.checks.base import NO_DEPTH, Body, KeyedKind
 from pytest_netconform.checks.parts import Rows, TablePart
 from pytest_netconform.documents.words import quoted
 from pytest_netconform.facts.files import File
@@ -42,12 +42,17 @@ class FilePart(TablePart):
         return FilePart(part.kind, part.question, part.expected)
 
     def judge(self, rows: Rows, before: Rows | None) -> Judgement:
-        unread = [
-            row.path for row in rows if isinstance(row, File) and row.type == "file" and row.text is None
-        ]
-        if unread and asks_for_content(self.expected):
-            return erred(f"file {unread[0]}: its content is not read, being a secret or over 1 MiB")
+        unread = next((row for row in rows if isinstance(row, File) and unread_because(row)), None)
+        if unread is not None and asks_for_content(self.expected):
+            return erred(f"file {unread.path}: its content is not read, {unread_because(unread)}")
         return super().judge(rows, before)
+
+
+def unread_because(file: File) -> str:
+    """Say why what is in a file is not known; empty where it is, or where there cannot be anything in it."""
+    if file.text is not None or file.type not in ("file", "other"):
+        return ""
+    return "being a secret or over 1 MiB" if file.type == "file" else "since it is a pipe or a socket"
 
 
 def asks_for_content(value: Value) -> bool:
@@ -68,6 +73,8 @@ class FileKind(KeyedKind):
         return Body(self, tuple(FilePart(part.kind, part.question, part.expected) for part in parts))
 
     def misnamed(self, name: Any) -> str:
+        if "**" in name:
+            return NO_DEPTH
         return "" if name.startswith("/") else f"a file's path starts with '/', got {name!r}"
 
 

@@ -37,16 +37,21 @@ class Part(Protocol):
     def select(self, rows: Rows) -> Rows: ...
 
 
-def filled(question: Question, scope: Scope) -> Question:
-    """Put the references' values into what a question is of.
+def filled(question: Question, scope: Scope, *, of_pattern: bool = False) -> Question:
+    """Put the references' values into what a question is of; in a pattern they stand for themselves.
 
     Raises: Unresolved.
     """
-    if not isinstance(question.of, Template):
+    template = question.of
+    if not isinstance(template, Template):
         return question
-    of = question.of.fill(scope)
+    of = template.fill(scope)
     if not isinstance(of, str):
-        raise NotResolved(f"{question.of} needs a name, but stands for {show(of)}")
+        raise NotResolved(f"{template} needs a name, but stands for {show(of)}")
+    if of_pattern and len(template.parts) > 1:
+        of = template.written(scope, lambda value: glob.escape(template.spell(value)))
+    elif of_pattern:
+        of = glob.escape(of)
     return replace(question, of=of)
 
 
@@ -67,7 +72,7 @@ class TablePart:
         return self.expected.grows
 
     def bind(self, scope: Scope) -> TablePart:
-        return TablePart(self.kind, filled(self.question, scope), self.expected.bind(scope))
+        return TablePart(self.kind, filled(self.question, scope, of_pattern=True), self.expected.bind(scope))
 
     def select(self, rows: Rows) -> Rows:
         return self.expected.select(rows)

@@ -11,7 +11,7 @@ from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.facts.files import File
 from pytest_netconform.facts.sysctl_files import READERS, assignments, winner
-from pytest_netconform.facts.sysctls import to_name, to_path
+from pytest_netconform.facts.sysctls import path_of, to_name
 
 COMMENTED = re.compile(r"(-?\d+(?:\s+-?\d+)*)\s+[#;].*")
 
@@ -36,7 +36,7 @@ class Persisted(Fact):
 def persisted(name: str, files: Iterable[File]) -> tuple[Persisted, ...]:
     """Say what each reader makes of *name*; *files* are all that stand in the sysctl directories.
 
-    Raises: Unreadable for a file whose text is not known.
+    Raises: Unreadable for a file whose text is not known, ValueError for what is no name.
     """
     texts, links = {}, {}
     for file in files:
@@ -45,7 +45,7 @@ def persisted(name: str, files: Iterable[File]) -> tuple[Persisted, ...]:
         texts[file.path] = file.text or ""
         if file.target is not None:
             links[file.path] = file.target
-    path = to_path(name)
+    path = path_of(name)
     return tuple(settled(path, reader, texts, links) for reader in READERS)
 
 

@@ -9,6 +9,8 @@ from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.base import Fact
 
 SWAP = str.maketrans("./", "/.")
+PER_DEVICE = ("conf", "neigh")
+"""Directories of net.ipv4 and its like that have one directory for each interface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,22 @@ def to_path(name: str) -> str:
     first = next((character for character in name if character in "./"), "/")
     path = name.translate(SWAP) if first == "." else name
     return "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
+def path_of(name: str) -> str:
+    """Give the path below /proc/sys of a name as a person writes it, which may also be a pattern.
+
+    Beyond what sysctl(8) takes, an interface's dots may stand as they are: net.ipv4.conf.eth0.5.forwarding
+    is net/ipv4/conf/eth0.5/forwarding, since conf has one level of interfaces. After a slash, dots are dots.
+
+    Raises: ValueError for what is no such name.
+    """
+    parts = name.split("/") if "/" in name.partition(".")[0] else name.replace("/", "\0").split(".")
+    if parts[0] == "net" and len(parts) > 5 and parts[2] in PER_DEVICE:
+        parts = [*parts[:3], ".".join(parts[3:-1]), parts[-1]]
+    if not all(parts) or ".." in parts:
+        raise ValueError(f"{name!r} is not the name of a sysctl")
+    return "/".join(part.replace("\0", ".") for part in parts)
 
 
 def to_name(path: str) -> str:

@@ -5,25 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_netconform.errors import BuildError
+from pytest_netconform.facts import sysctls
 from pytest_netconform.kernel.namespaces import Namespaces
 
 ROOT = Path("/proc/sys")
-PER_DEVICE = ("conf", "neigh")
 
 
 def path_of(name: str) -> str:
-    """Give the path under /proc/sys of a sysctl.
+    """Give the path under /proc/sys of a sysctl, by its name in either form.
 
-    `net.ipv4.conf.eth0.5.forwarding` is net/ipv4/conf/eth0.5/forwarding, since conf has one level of devices.
-    The first separator says which form it is, as for sysctl(8): after a slash, dots are dots.
+    Raises: BuildError.
     """
-    parts = name.split("/") if "/" in name.partition(".")[0] else name.replace("/", "\0").split(".")
-    if parts[0] == "net" and len(parts) > 5 and parts[2] in PER_DEVICE:
-        parts = [*parts[:3], ".".join(parts[3:-1]), parts[-1]]
-    path = "/".join(part.replace("\0", ".") for part in parts)
-    if not all(parts) or ".." in parts:
-        raise BuildError(f"{name!r} is not the name of a sysctl")
-    return path
+    try:
+        return sysctls.path_of(name)
+    except ValueError as error:
+        raise BuildError(str(error)) from None
 
 
 class Sysctls:

@@ -51,7 +51,8 @@ class Literal(Value):
         value = self.value.fill(scope)
         if not self.globs or not isinstance(value, str):
             return Literal(value)
-        return Literal(self.value.written(scope, lambda each: glob.escape(spell(each))), globs=True)
+        spelt = self.value.spell if len(self.value.parts) > 1 else spell
+        return Literal(self.value.written(scope, lambda each: glob.escape(spelt(each))), globs=True)
 
     def one(self, value: Any, before: Any) -> bool:  # noqa: ARG002
         expected = self.value

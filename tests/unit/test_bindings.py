@@ -147,7 +147,7 @@ def test_a_reference_to_a_list_judges_each_element(tmp_path: Path) -> None:
         ("5", "file: {path: '${v}'}", "${v} needs a name, but stands for 5"),
         ("x/y", "file: {path: '${v}'}", "a file's path starts with '/', got 'x/y'"),
         ("'*'", "persisted: {where: {name: 'net.${v}'}, count: 1}",
-         "persisted needs a name, not a pattern of names such as 'net.*'"),
+         "persisted needs a name, not a pattern of names such as 'net.[*]'"),
     ],
 )  # fmt: skip
 def test_a_reference_that_makes_no_name_is_an_error(tmp_path: Path, value: str, body: str, told: str) -> None:
