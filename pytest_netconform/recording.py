@@ -13,15 +13,14 @@ from glob import has_magic
 from itertools import takewhile
 from pathlib import Path
 
-from pytest_netconform.facts.sysctls import to_path
+from pytest_netconform.facts.sysctls import path_of
 from pytest_netconform.kernel.tables import (
     COMMANDS,
     LARGEST_FILE,
     LEGACY,
     SECRET_FILES,
     SECRET_SYSCTLS,
-    SYSCTL_CONF,
-    SYSCTL_DIRECTORIES,
+    SYSCTL_FILES,
 )
 from pytest_netconform.suites.library import builtin_suites
 from pytest_netconform.suites.loading import load_suite
@@ -30,8 +29,7 @@ from pytest_netconform.suites.model import Query, Suite, queries
 TEMPLATE = Path(__file__).with_name("record.sh")
 PLACEHOLDER = re.compile(r"^#@([A-Z_]+)@$", re.MULTILINE)
 FILES = (
-    *(f"{directory}/*.conf" for directory in SYSCTL_DIRECTORIES),
-    SYSCTL_CONF,
+    *SYSCTL_FILES,
     "/etc/resolv.conf",
     "/etc/os-release",
     "/etc/cni/net.d/*",
@@ -76,7 +74,7 @@ def asked_files(suites: Iterable[Suite]) -> list[str]:
 
 def asked_sysctls(suites: Iterable[Suite]) -> list[str]:
     """List the sysctls to read beside those of net, which are all read; of a pattern, its directory."""
-    paths = {to_path(name) for name in asked("sysctl", suites)}
+    paths = {path_of(name) for name in asked("sysctl", suites)}
     plain = {"/".join(takewhile(lambda step: not has_magic(step), path.split("/"))) for path in paths}
     return sorted(f"/proc/sys/{path}" for path in plain if path and path.partition("/")[0] != "net")
 

@@ -70,6 +70,8 @@ def own_number(_everywhere: int, here: int) -> int:
 
 
 Combine = Callable[[int, int], int]
+OF_ITSELF = (own, own_number)
+"""Rules that do not ask what `all` says."""
 INET: dict[str, Combine] = {
     "forwarding": own,
     "mc_forwarding": both,
@@ -99,22 +101,28 @@ INET6: dict[str, Combine] = {
     "disable_ipv6": own,
 }
 DIRECTORIES = {"net/ipv4/conf/": "inet", "net/ipv6/conf/": "inet6"}
-NUMBERS = INET.keys() | INET6.keys() | {"accept_redirects", "proxy_ndp", "force_forwarding"}
+NETCONF_KEYS: Mapping[str, frozenset[str]] = {
+    "net/ipv4/conf/": frozenset([*INET, "accept_redirects"]),
+    "net/ipv6/conf/": frozenset([*INET6, "forwarding", "accept_redirects", "proxy_ndp", "force_forwarding"]),
+}
+"""What is read of each interface, in the directories of the two families."""
 Conf = dict[str, int]
 
 
 def parse_netconf(values: Mapping[str, str]) -> tuple[Netconf, ...]:
     """Put together what applies to each interface, from values by path: `net/ipv4/conf/eth0.5/forwarding`.
 
-    Raises: Unreadable for a value that is no number.
+    Raises: Unreadable for a value that is no number, and where what `all` says is not known.
     """
     confs: dict[str, dict[str, Conf]] = {"inet": {}, "inet6": {}}
     for path, text in values.items():
         if family := DIRECTORIES.get(path[:14]):
             ifname, _, key = path[14:].partition("/")
             conf = confs[family].setdefault(ifname, {})
-            if key in NUMBERS:
+            if key in NETCONF_KEYS[path[:14]]:
                 conf[key] = number(path, text)
+    if not confs["inet"]:
+        raise Unreadable("net/ipv4/conf: holds no interface")
     return (*rows(confs["inet"], inet), *rows(confs["inet6"], inet6))
 
 
@@ -128,11 +136,24 @@ def number(path: str, text: str) -> int:
 def rows(confs: dict[str, Conf], row: Callable[[str, Conf, Conf], Netconf]) -> Iterator[Netconf]:
     everywhere = confs.pop("all", {})
     confs.pop("default", None)
-    return (row(ifname, everywhere, here) for ifname, here in confs.items())
+    try:
+        yield from (row(ifname, everywhere, here) for ifname, here in confs.items())
+    except KeyError as missing:
+        raise Unreadable(
+            f"what conf/all/{missing.args[0]} says is not known, so neither what applies"
+        ) from None
 
 
 def combined(rules: dict[str, Combine], everywhere: Conf, here: Conf) -> dict[str, Any]:
-    return {key: rule(everywhere.get(key, 0), here[key]) for key, rule in rules.items() if key in here}
+    """Apply the rules to what an interface has.
+
+    Raises: KeyError for what is not known of `all`.
+    """
+    return {
+        key: rule(0 if rule in OF_ITSELF else everywhere[key], here[key])
+        for key, rule in rules.items()
+        if key in here
+    }
 
 
 def inet(ifname: str, everywhere: Conf, here: Conf) -> Netconf:
@@ -144,7 +165,7 @@ def inet(ifname: str, everywhere: Conf, here: Conf) -> Netconf:
 def inet6(ifname: str, everywhere: Conf, here: Conf) -> Netconf:
     found = combined(INET6, everywhere, here)
     if "forwarding" in here:
-        found["forwarding"] = either(everywhere.get("forwarding", 0), here.get("force_forwarding", 0))
+        found["forwarding"] = either(everywhere["forwarding"], here.get("force_forwarding", 0))
     if "accept_redirects" in here:
         found["accept_redirects"] = bool(here["accept_redirects"]) and not here.get("forwarding")
     proxy = combined({"proxy_ndp": either}, everywhere, here).get("proxy_ndp")

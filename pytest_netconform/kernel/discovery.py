@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_netconform.errors import Unreadable
-from pytest_netconform.kernel.evidence import NOT_THERE
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.netlink import NLM_F_ACK, STATUS, Netlink, attribute
+from pytest_netconform.kernel.paths import NOT_THERE
 
 RTM_GETNSID = 90
 NETNSA_NSID, NETNSA_FD = 1, 3

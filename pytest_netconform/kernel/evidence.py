@@ -9,21 +9,21 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from glob import glob, has_magic
+from glob import has_magic
 from pathlib import Path
 from typing import Protocol
 
 from pytest_netconform.errors import CommandFailed, NetconformError, Unreadable
 from pytest_netconform.facts.files import File, file_of
 from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.paths import NOT_THERE, content, matching
 from pytest_netconform.kernel.tables import COMMANDS, LARGEST_FILE, LEGACY, SECRET_SYSCTLS, is_secret
 
 DEADLINE_S = 60.0
 LONGEST_SAID = 400
-NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-"""What makes a path lead to no file, for us as for the shell's `-e`."""
+SYSCTL_ROOT = "/proc/sys"
 
 
 class Evidence(Protocol):
@@ -37,8 +37,11 @@ class Evidence(Protocol):
         """Say where the text of *file* is from, for a message to put a line's number behind."""
         ...
 
-    def sysctls(self, pattern: str) -> Mapping[str, str]:
-        """Give values under /proc/sys by path (`net/ipv4/ip_forward`); *pattern* may hold wildcards."""
+    def sysctls(self, pattern: str, keys: Collection[str] = ()) -> Mapping[str, str]:
+        """Give values under /proc/sys by path (`net/ipv4/ip_forward`); *pattern* may hold wildcards.
+
+        Shape: where *keys* are given, the last step of the pattern is `*`, and stands for these alone.
+        """
         ...
 
     def files(self, pattern: str) -> tuple[File, ...]:
@@ -79,8 +82,8 @@ class LiveEvidence:
         except OSError as error:
             raise Unreadable(f"/proc/net/{names}: {error.strerror}") from None
 
-    def sysctls(self, pattern: str) -> Mapping[str, str]:
-        return self.namespaces.call(read_sysctls, pattern)
+    def sysctls(self, pattern: str, keys: Collection[str] = ()) -> Mapping[str, str]:
+        return self.namespaces.call(read_sysctls, pattern, keys)
 
     def files(self, pattern: str) -> tuple[File, ...]:
         return self.namespaces.call(read_files, pattern)
@@ -102,9 +105,9 @@ class PlaceEvidence:
     def source(self, file: str) -> str:
         return self.node.source(file)
 
-    def sysctls(self, pattern: str) -> Mapping[str, str]:
+    def sysctls(self, pattern: str, keys: Collection[str] = ()) -> Mapping[str, str]:
         with self.enter() as namespaces:
-            return namespaces.call(read_sysctls, pattern)
+            return namespaces.call(read_sysctls, pattern, keys)
 
     def files(self, pattern: str) -> tuple[File, ...]:
         return self.node.files(pattern)
@@ -126,24 +129,29 @@ def refuse_secret(pattern: str) -> None:
         raise Unreadable(f"/proc/sys/{pattern}: {name} is a secret, and left alone")
 
 
-def read_sysctls(pattern: str) -> dict[str, str]:
+def read_sysctls(pattern: str, keys: Collection[str] = ()) -> dict[str, str]:
     """Read values under /proc/sys of the namespace that the calling thread is in, but for secrets.
 
     Raises: Unreadable.
     """
     refuse_secret(pattern)
-    root = Path("/proc/sys")
     if ".." in pattern.split("/"):
         raise Unreadable(f"{pattern} is not the name of a sysctl")
-    paths = sorted(root.glob(pattern)) if has_magic(pattern) else [root / pattern]
-    values = ((path, read_sysctl(path)) for path in paths if path.name not in SECRET_SYSCTLS)
-    return {str(path.relative_to(root)): value for path, value in values if value is not None}
+    found = matching(f"{SYSCTL_ROOT}/{pattern}") if not keys else _of_keys(pattern, keys)
+    values = ((path, read_sysctl(path)) for path in found if not path.endswith(SECRET_SYSCTLS))
+    return {path.removeprefix(f"{SYSCTL_ROOT}/"): value for path, value in values if value is not None}
 
 
-def read_sysctl(path: Path) -> str | None:
+def _of_keys(pattern: str, keys: Collection[str]) -> Iterator[str]:
+    """Go over the paths of these keys alone in each directory that a pattern's last step is in."""
+    directories = matching(f"{SYSCTL_ROOT}/{pattern.rpartition('/')[0]}")
+    return (f"{directory}/{key}" for directory in directories for key in keys)
+
+
+def read_sysctl(path: str) -> str | None:
     """Read one value; None where there is none: no such name, or one that can only be written."""
     try:
-        return path.read_text(errors="replace").rstrip("\n")
+        return content(path, LARGEST_FILE).decode(errors="replace").rstrip("\n")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
     except OSError as error:
@@ -152,9 +160,9 @@ def read_sysctl(path: Path) -> str | None:
         raise Unreadable(f"{path}: {error.strerror}") from None
 
 
-def only_written(path: Path) -> bool:
+def only_written(path: str) -> bool:
     try:
-        return not path.stat().st_mode & 0o444
+        return not os.stat(path).st_mode & 0o444  # noqa: PTH116
     except OSError:
         return False
 
@@ -164,27 +172,8 @@ def read_files(pattern: str) -> tuple[File, ...]:
 
     Raises: Unreadable.
     """
-    if not has_magic(pattern):
-        paths = [pattern]
-    else:
-        refuse_closed_directory(pattern)
-        paths = sorted(glob(pattern))  # noqa: PTH207 - keeps the path as asked
+    paths = matching(pattern) if has_magic(pattern) else [pattern]
     return tuple(file for path in paths if (file := read_file(path)) is not None)
-
-
-def refuse_closed_directory(pattern: str) -> None:
-    """Raise Unreadable where the directory that a pattern looks into may not be listed.
-
-    glob() takes that for an empty one.
-    """
-    directory = Path(pattern).parent
-    while has_magic(str(directory)):
-        directory = directory.parent
-    try:
-        os.scandir(directory).close()
-    except OSError as error:
-        if error.errno not in NOT_THERE:
-            raise Unreadable(f"{directory}: {error.strerror}") from None
 
 
 def read_file(path: str) -> File | None:
@@ -203,9 +192,8 @@ def read_file(path: str) -> File | None:
 
 def text_of(path: str) -> str | None:
     """Read a file's text; None for more than a file of settings has."""
-    with open(path, "rb") as file:  # noqa: PTH123
-        content = file.read(LARGEST_FILE + 1)
-    return content.decode(errors="replace") if len(content) <= LARGEST_FILE else None
+    found = content(path, LARGEST_FILE)
+    return found.decode(errors="replace") if len(found) <= LARGEST_FILE else None
 
 
 def type_of(mode: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
+from pytest_netconform.facts.sysctl_files import CONF, DIRECTORIES
+
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "ip-addr.json": ("ip", "-s", "-d", "-j", "addr"),
     "ip-route4.json": ("ip", "-4", "-d", "-j", "route", "show", "table", "all"),
@@ -26,14 +28,11 @@ LEGACY: Mapping[str, str] = {
 }
 """Commands that would create tables where there are none: run only where this file of /proc/net has some."""
 
-SYSCTL_DIRECTORIES = (
-    "/etc/sysctl.d",
-    "/run/sysctl.d",
-    "/usr/local/lib/sysctl.d",
-    "/usr/lib/sysctl.d",
-    "/lib/sysctl.d",
+SYSCTL_FILES = (
+    *(f"{directory}/{names}" for directory in DIRECTORIES for names in ("*.conf", ".*.conf")),
+    CONF,
 )
-SYSCTL_CONF = "/etc/sysctl.conf"
+"""What holds the sysctls of the next boot; `sysctl --system` reads hidden files too."""
 LARGEST_FILE = 1 << 20
 
 SECRET_SYSCTLS = ("stable_secret", "tcp_fastopen_key")
@@ -52,9 +51,9 @@ def is_secret(path: str) -> bool:
 def path_matches(path: str, pattern: str) -> bool:
     """Match as the shell does: a wildcard reaches over no slash, and stands for no leading dot."""
     steps, wanted = path.split("/"), pattern.split("/")
-    return len(steps) == len(wanted) and all(map(_step_matches, steps, wanted))
+    return len(steps) == len(wanted) and all(map(step_matches, steps, wanted))
 
 
-def _step_matches(step: str, wanted: str) -> bool:
+def step_matches(step: str, wanted: str) -> bool:
     hidden = step.startswith(".") and not wanted.startswith(".")
     return not hidden and fnmatchcase(step, wanted)

@@ -12,13 +12,13 @@ from pytest_netconform.facts.chains import parse_iptables_save
 from pytest_netconform.facts.fdb import parse_fdb
 from pytest_netconform.facts.links import Link, parse_links
 from pytest_netconform.facts.neighs import parse_neighs
-from pytest_netconform.facts.netconf import parse_netconf
+from pytest_netconform.facts.netconf import NETCONF_KEYS, parse_netconf
 from pytest_netconform.facts.persisted import persisted
 from pytest_netconform.facts.routes import parse_routes
 from pytest_netconform.facts.rules import parse_rules
-from pytest_netconform.facts.sysctls import Sysctl, to_path
+from pytest_netconform.facts.sysctls import Sysctl, path_of
 from pytest_netconform.kernel.evidence import Evidence
-from pytest_netconform.kernel.tables import SYSCTL_CONF, SYSCTL_DIRECTORIES
+from pytest_netconform.kernel.tables import SYSCTL_FILES
 from pytest_netconform.questions import Answer, Question, Target, Unknown
 
 Rows = tuple[Fact, ...]
@@ -72,7 +72,8 @@ def fdb(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
 
 
 def netconf(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
-    return parse_netconf({**evidence.sysctls("net/ipv4/conf/*/*"), **evidence.sysctls("net/ipv6/conf/*/*")})
+    found = (evidence.sysctls(f"{directory}*/*", keys) for directory, keys in NETCONF_KEYS.items())
+    return parse_netconf({path: value for values in found for path, value in values.items()})
 
 
 def chains(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
@@ -85,7 +86,11 @@ def chains(evidence: Evidence, of: None) -> Rows:  # noqa: ARG001
 
 
 def sysctls(evidence: Evidence, of: str) -> Rows:
-    return tuple(Sysctl.at(path, value) for path, value in evidence.sysctls(to_path(of)).items())
+    try:
+        pattern = path_of(of)
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+    return tuple(Sysctl.at(path, value) for path, value in evidence.sysctls(pattern).items())
 
 
 def files(evidence: Evidence, of: str) -> Rows:
@@ -93,8 +98,11 @@ def files(evidence: Evidence, of: str) -> Rows:
 
 
 def persisted_sysctl(evidence: Evidence, of: str) -> Rows:
-    found = [file for directory in SYSCTL_DIRECTORIES for file in evidence.files(f"{directory}/*.conf")]
-    return persisted(of, (*found, *evidence.files(SYSCTL_CONF)))
+    found = [file for pattern in SYSCTL_FILES for file in evidence.files(pattern)]
+    try:
+        return persisted(of, found)
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
 
 
 OBSERVERS: Mapping[str, Callable[[Evidence, Any], Rows]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from glob import has_magic
@@ -83,7 +83,7 @@ class RecordedEvidence:
 
     # Sysctls
 
-    def sysctls(self, pattern: str) -> Mapping[str, str]:
+    def sysctls(self, pattern: str, keys: Collection[str] = ()) -> Mapping[str, str]:
         refuse_secret(pattern)
         if not any(within(pattern, root) for root in self._roots):
             raise Unreadable(f"{self.source('sysctl.txt')}: /proc/sys/{pattern} was not recorded")
@@ -92,7 +92,8 @@ class RecordedEvidence:
                 raise Unreadable(f"/proc/sys/{path}: {reason} (when the node was recorded)")
         if not has_magic(pattern):
             return {pattern: self._dump[pattern]} if pattern in self._dump else {}
-        return {path: value for path, value in self._dump.items() if path_matches(path, pattern)}
+        wanted = self._dump if not keys else (path for path in self._dump if path.rpartition("/")[2] in keys)
+        return {path: self._dump[path] for path in wanted if path_matches(path, pattern)}
 
     @cached_property
     def _dump(self) -> Mapping[str, str]:

@@ -32,7 +32,9 @@ FILES = """\
 /etc/broken/*	matched
 """
 FILES += "".join(
-    f"/{place}/sysctl.d/*.conf\tabsent\n" for place in ("etc", "run", "usr/local/lib", "usr/lib", "lib")
+    f"/{place}/sysctl.d/{names}\tabsent\n"
+    for place in ("etc", "run", "usr/local/lib", "usr/lib", "lib")
+    for names in ("*.conf", ".*.conf")
 )
 Files = dict[str, bytes]
 

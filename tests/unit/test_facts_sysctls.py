@@ -72,7 +72,7 @@ def test_a_sysctl_is_named_as_sysctl_prints_it_and_its_numbers_stand_apart_by_on
 
 
 def netconf(family: str, **settings: str) -> Netconf:
-    """Put together what applies to eth0; keys are `all_x` and `own_x`."""
+    """Put together what applies to eth0; keys are `all_x` and `own_x`, of which what `all` lacks is 0."""
     directory = f"net/{'ipv4' if family == 'inet' else 'ipv6'}/conf"
     places = {"all": "all", "own": "eth0.5"}
     values = {
@@ -80,7 +80,9 @@ def netconf(family: str, **settings: str) -> Netconf:
         for name, value in settings.items()
         for place, _, key in [name.partition("_")]
     }
-    (row,) = parse_netconf(values | {f"{directory}/default/rp_filter": "7"})
+    everywhere = {f"{directory}/all/{name.partition('_')[2]}": "0" for name in settings}
+    lo = {"net/ipv4/conf/default/rp_filter": "7", f"{directory}/default/rp_filter": "7"}
+    (row,) = parse_netconf(everywhere | values | lo)
     return row
 
 
@@ -154,3 +156,16 @@ def test_a_real_node_has_a_row_per_family_and_interface() -> None:
 def test_a_value_that_is_no_number_is_unreadable_and_named() -> None:
     with pytest.raises(Unreadable, match="net/ipv4/conf/eth0/rp_filter: expected a whole number, got 'x'"):
         parse_netconf({"net/ipv4/conf/eth0/rp_filter": "x"})
+
+
+@pytest.mark.parametrize("key", ["rp_filter", "proxy_arp", "accept_redirects"])
+def test_what_applies_is_not_known_where_what_all_says_is_not(key: str) -> None:
+    with pytest.raises(Unreadable, match=f"what conf/all/{key} says is not known"):
+        parse_netconf({f"net/ipv4/conf/eth0/{key}": "0", "net/ipv4/conf/all/forwarding": "1"})
+    with pytest.raises(Unreadable, match="what conf/all/forwarding says is not known"):
+        parse_netconf({"net/ipv4/conf/lo/forwarding": "0", "net/ipv6/conf/eth0/forwarding": "0"})
+
+
+def test_a_node_without_any_conf_is_one_that_could_not_be_read() -> None:
+    with pytest.raises(Unreadable, match="net/ipv4/conf: holds no interface"):
+        parse_netconf({})

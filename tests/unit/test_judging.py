@@ -187,3 +187,12 @@ def test_what_is_kept_out_of_a_file_is_not_known_to_be_absent(tmp_path: Path) ->
         judgement = judge_one(tmp_path, f"file: {{{path}, {asked}}}", target)
         assert judgement.verdict is Verdict.ERROR, asked
     assert judge_one(tmp_path, f"file: {{{path}, size: 9}}", target).verdict is Verdict.PASS
+
+
+def test_what_a_pipe_would_say_is_not_known_to_be_absent(tmp_path: Path) -> None:
+    target = Dictionary({"file": (file_of("/run/pipe", "other", 0, 0o644, None),)})
+    (finding,) = judge_one(tmp_path, "file: {path: /run/pipe, text: absent}", target).findings
+    assert str(finding) == "file /run/pipe: its content is not read, since it is a pipe or a socket"
+    assert finding.verdict is Verdict.ERROR
+    directory = Dictionary({"file": (file_of("/run/d", "directory", 0, 0o755, None),)})
+    assert judge_one(tmp_path, "file: {path: /run/d, text: absent}", directory).verdict is Verdict.PASS
