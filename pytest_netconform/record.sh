@@ -178,6 +178,11 @@ record() {
 	else
 		shift
 		inside "$tool" "$@" >"$where/$file" 2>"$where/$file.err"
+		if [ -s "$where/$file.err" ]; then # not all of a table that changed meanwhile: once more
+			case $(cat "$where/$file.err") in
+			*'Dump was interrupted'*) inside "$tool" "$@" >"$where/$file" 2>"$where/$file.err" ;;
+			esac
+		fi
 		[ -s "$where/$file.err" ] || rm -f "$where/$file.err"
 	fi
 	printf '%s\t%s\t-\t%s\n' "$file" "$status" "$shown" >>"$where/commands.tsv"
@@ -254,7 +259,7 @@ keep() {
 	if [ $kind = 'file' ] && [ "$size" -le "$largest" ] && ! is_secret "$1"; then
 		outcome=kept
 		mkdir -p "$dir/files${path_kept%/*}"
-		if ! cat "$1" >"$dir/files$path_kept" 2>/dev/null; then
+		if ! ${timeout:+"$timeout"} ${timeout:+10} cat "$1" >"$dir/files$path_kept" 2>/dev/null; then
 			rm -f "$dir/files$path_kept"
 			printf '%s\terror\tcannot be read\n' "$path_kept" >>"$dir/files.tsv"
 			return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from glob import has_magic
@@ -23,6 +24,9 @@ from pytest_netconform.kernel.tables import COMMANDS, LARGEST_FILE, LEGACY, SECR
 
 DEADLINE_S = 60.0
 LONGEST_SAID = 400
+INTERRUPTED = "Dump was interrupted"
+"""What ip and bridge complain of, ending well, where the kernel's table changed while they read it."""
+TRIES = 2
 SYSCTL_ROOT = "/proc/sys"
 
 
@@ -63,8 +67,15 @@ class LiveEvidence:
         if file in LEGACY and not self._has_legacy_tables(LEGACY[file]):
             return None
         command = list(COMMANDS[file])
+        for _ in range(TRIES):
+            done = self._run(command)
+            if INTERRUPTED not in done.stderr:
+                return done.stdout
+        raise Unreadable(f"`{' '.join(command)}`: {INTERRUPTED} {TRIES} times: the table changed meanwhile")
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         try:
-            return self.namespaces.run(command, timeout_s=self.deadline_s, env={"LC_ALL": "C"}).stdout
+            return self.namespaces.run(command, timeout_s=self.deadline_s, env={"LC_ALL": "C"})
         except CommandFailed as failed:
             said = failed.stderr if failed.stderr.strip() else failed.stdout
             raise Unreadable(failure(command, failed.returncode, said)) from None

@@ -11,7 +11,7 @@ from glob import has_magic
 from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.files import File, file_of
 from pytest_netconform.facts.sysctls import parse_sysctl_dump
-from pytest_netconform.kernel.evidence import failure, refuse_secret
+from pytest_netconform.kernel.evidence import INTERRUPTED, failure, refuse_secret
 from pytest_netconform.kernel.tables import COMMANDS, LEGACY, SECRET_SYSCTLS, path_matches
 from pytest_netconform.targets.recordings import Recording, unescaped
 
@@ -59,6 +59,8 @@ class RecordedEvidence:
         if ran.status not in good:
             command = COMMANDS.get(file, ran.command.split())
             raise Unreadable(f"{failure(command, ran.status, self.said(file))} (when the node was recorded)")
+        if INTERRUPTED in self.said(file):
+            raise Unreadable(f"{self.source(file)}: {INTERRUPTED} when the node was recorded")
         return self.recording.text(f"{self.part}/{file}")
 
     def said(self, file: str) -> str:

@@ -448,6 +448,33 @@ def test_a_tool_that_hangs_is_an_error_of_its_own(node1: Node, tmp_path: Path, s
     assert rows(recorded, Question("route"))
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_table_that_changed_meanwhile_is_recorded_once_more(
+    node1: Node, tmp_path: Path, shell: str
+) -> None:
+    warned = "echo 'Dump was interrupted and may be inconsistent.' >&2"
+    node1.write("/run/tools/bridge", f"#!/bin/sh\n[ -e /run/tried ] || {warned}; : >/run/tried; echo []\n")
+    node1.write("/run/tools/ip", f"#!/bin/sh\n{warned}; echo []\n")
+    node1.run("chmod +x /run/tools/*")
+    env = {"PATH": f"/run/tools:{os.environ['PATH']}"}
+    node1.run([*shell.split(), "-s", str(tmp_path / "node1.tar")], input=script(), env=env)
+    recorded = open_recordings([tmp_path / "node1.tar"])[0]
+    assert recorded.observe(Question("fdb")) == ()
+    answer = recorded.observe(Question("route"))
+    assert isinstance(answer, Unknown)
+    assert answer.reason.endswith("Dump was interrupted when the node was recorded")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_file_that_blocks_is_an_error_of_its_own(node1: Node, tmp_path: Path, shell: str) -> None:
+    suite = tmp_path / "blocking.suite.yaml"
+    suite.write_text("suite: blocking\nchecks: {log: {file: {path: /proc/kmsg, text: present}}}\n")
+    hasty = script([suite]).replace("${timeout:+10}", "${timeout:+0.3}")
+    node1.run([*shell.split(), "-s", str(tmp_path / "node1.tar")], input=hasty)
+    answer = open_recordings([tmp_path / "node1.tar"])[0].observe(Question("file", "/proc/kmsg"))
+    assert answer == Unknown("/proc/kmsg: cannot be read (when the node was recorded)")
+
+
 def test_without_root_it_refuses_and_says_why(nobody: Nobody, tmp_path: Path) -> None:
     (tmp_path / "record.sh").write_text(script())
     for shell in SHELLS:

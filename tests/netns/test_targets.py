@@ -290,6 +290,24 @@ def test_a_tool_that_is_missing_is_named(node: NodeMaker, monkeypatch: pytest.Mo
     assert isinstance(ask(one, "link"), tuple)
 
 
+WARNED = "echo 'Dump was interrupted and may be inconsistent.' >&2"
+
+
+def test_a_table_that_changed_while_it_was_read_is_read_once_more(
+    node: NodeMaker, tool: Tool, tmp_path: Path
+) -> None:
+    one, tried = node("one"), tmp_path / "tried"
+    tool("bridge", f"[ -e {tried} ] || {WARNED}; touch {tried}; echo '[]'")
+    assert ask(one, "fdb") == ()
+    assert tried.exists()
+
+
+def test_a_table_that_never_stays_as_it_is_could_not_be_read(node: NodeMaker, tool: Tool) -> None:
+    tool("bridge", f"{WARNED}; echo '[]'")
+    said = "`bridge -d -j fdb`: Dump was interrupted 2 times: the table changed meanwhile"
+    assert ask(node("one"), "fdb") == Unknown(said)
+
+
 @pytest.mark.parametrize(
     ("script", "said"),
     [

@@ -171,6 +171,13 @@ def test_legacy_rules_are_absent_only_where_the_kernel_said_that_there_are_no_ta
     assert "`cat /proc/net/ip6_tables_names` could not be run: nsenter: not found" in answer.reason
 
 
+def test_a_table_that_changed_while_it_was_recorded_is_unknown(tmp_path: Path) -> None:
+    files = {**WHOLE, "self/bridge-fdb.json.err": b"Dump was interrupted and may be inconsistent.\n"}
+    answer = target(write(tmp_path, sealed(files))).observe(Question("fdb"))
+    assert isinstance(answer, Unknown)
+    assert answer.reason.endswith("self/bridge-fdb.json: Dump was interrupted when the node was recorded")
+
+
 def test_a_sysctl_that_could_not_be_read_is_unknown_and_the_others_are_not(tmp_path: Path) -> None:
     files = dict(WHOLE)
     complaints = (
