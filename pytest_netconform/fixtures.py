@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_netconform.nodes import Bridge, Device, Net, Netns, Node
+    from pytest_netconform.nodes import Bridge, Device, Hosts, Net, Netns, Node
 
 
 @pytest.fixture
@@ -48,3 +48,9 @@ def veth(_netconform_net: Net) -> Callable[..., tuple[Device, Device]]:
 def bridge(_netconform_net: Net) -> Callable[..., Bridge]:
     """Make bridges: `bridge(a).attach(port)`. Scope: function. Needs root. Teardown destroys them."""
     return _netconform_net.bridge
+
+
+@pytest.fixture
+def lan(_netconform_net: Net) -> Callable[..., Hosts]:
+    """Make hosts on one bridge: `lan(9, "10.2.0.0/16")`. Scope: function. Needs root. Teardown destroys."""
+    return _netconform_net.lan

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_netconform.fixtures import _netconform_net, bridge, netns, node, veth
+from pytest_netconform.fixtures import _netconform_net, bridge, lan, netns, node, veth
 
-__all__ = ["_netconform_net", "bridge", "netns", "node", "veth"]
+__all__ = ["_netconform_net", "bridge", "lan", "netns", "node", "veth"]
 
 MARK = "netconform(suite, severity): a check or a lab; select with -m \"netconform(severity='blocker')\""
 

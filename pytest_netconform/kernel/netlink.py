@@ -8,7 +8,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -54,7 +54,6 @@ class Netlink:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self._sequence = count(1)
-        self._listener: Callable[[Message], None] = _ignore
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK):
             sock.setsockopt(SOL_NETLINK, option, 1)
 
@@ -92,29 +91,31 @@ class Netlink:
                     raise OSError(refused.errno, refused.words)
 
     @contextmanager
-    def listening(self, groups: Sequence[int], listener: Callable[[Message], None]) -> Iterator[None]:
-        """Have *listener* told what the kernel announces to multicast groups."""
+    def listening(self, groups: Sequence[int]) -> Iterator[None]:
+        """Be told what the kernel announces to multicast groups; `notice` gives it."""
         for group in groups:
             self.sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
-        self._listener = listener
         try:
             yield
         finally:
-            self._listener = _ignore
             for group in groups:
                 self.sock.setsockopt(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
 
     def notice(self, deadline: float) -> bool:
-        """Wait for the next announcements; say whether any came before *deadline* (monotonic)."""
+        """Wait for an announcement; say whether any came, or was lost, before *deadline* (monotonic)."""
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)
-        return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000)) and bool(self._receive())
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            return False
+        try:
+            self._receive()
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:  # more came than we had room for
+                raise
+        return True
 
     def _receive(self) -> list[Message]:
-        messages = list(_split(self.sock.recv(RECEIVE)))
-        for message in messages:
-            self._listener(message)
-        return messages
+        return list(_split(self.sock.recv(RECEIVE)))
 
     def _send(self, requests: Sequence[tuple[int, int, bytes]], flags: int) -> dict[int, int]:
         """Send in one go; give the position of each request by its sequence number."""
@@ -138,10 +139,6 @@ def attribute(data: bytes, start: int, wanted: int) -> bytes:
             return data[start + ATTRIBUTE.size : start + length]
         start += max(ATTRIBUTE.size, (length + 3) & ~3)
     return b""
-
-
-def _ignore(_: Message) -> None:
-    """Listen to nothing."""
 
 
 def _split(data: bytes) -> Iterator[Message]:

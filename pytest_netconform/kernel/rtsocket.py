@@ -8,18 +8,18 @@ import ipaddress
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.netlink import NLM_F_ACK, Message, Netlink, attribute
+from pytest_netconform.kernel.namespaces import Namespaces, open_sockets
+from pytest_netconform.kernel.netlink import NLM_F_ACK, Netlink, attribute
 from pytest_netconform.kernel.rtnetlink import Dev, Interface, Request
 
-RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
+RTM_GETLINK, RTM_GETADDR = 18, 22
 RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, IFLA_OPERSTATE, IF_OPER_UP = 1, 9, 16, 6
 IFA_ADDRESS, IFA_LOCAL, IFA_F_TENTATIVE = 1, 2, 0x40
 SIOCGIFINDEX = 0x8933
+SOCKET = (socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
 PATIENCE_S = 10.0
 """Events come within a millisecond, but not while the kernel deletes many devices somewhere else."""
 
@@ -27,11 +27,9 @@ PATIENCE_S = 10.0
 class Rtnetlink:
     """Route netlink of one network namespace."""
 
-    def __init__(self, namespaces: Namespaces) -> None:
+    def __init__(self, namespaces: Namespaces, sock: socket.socket | None = None) -> None:
         self.name = namespaces.name
-        self._netlink = Netlink(namespaces.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE))
-        self._operstates: dict[int, int] = {}
-        self._usable: set[tuple[int, bytes]] = set()
+        self._netlink = Netlink(sock or namespaces.socket(*SOCKET))
 
     def close(self) -> None:
         self._netlink.close()
@@ -57,56 +55,59 @@ class Rtnetlink:
 
     def addresses(self) -> list[tuple[int, Interface]]:
         """List ifindex and address of every address."""
-        found = []
-        for message in self._netlink.ask(RTM_GETADDR, bytes(8)):
-            family, prefixlen, _, _, index = struct.unpack_from("=BBBBI", message.body)
-            packed = attribute(message.body, 8, IFA_LOCAL) or attribute(message.body, 8, IFA_ADDRESS)
-            if family in (socket.AF_INET, socket.AF_INET6) and packed:
-                found.append((index, ipaddress.ip_interface((packed, prefixlen))))
-        return found
-
-    def watching(self) -> AbstractContextManager[None]:
-        """Take notice of links that come up and of addresses that become usable, from now on."""
-        self._operstates.clear()
-        self._usable.clear()
-        return self._netlink.listening((RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR), self._noted)
+        return [(index, address) for index, address, _ in self._addresses()]
 
     def is_up(self, dev: Dev) -> bool:
         """Ask whether a link is operational now: its own end, and what it hangs on."""
-        for message in self._netlink.ask(RTM_GETLINK, struct.pack("=4xi8x", dev.ifindex), NLM_F_ACK):
-            self._noted(message)
-        return self._operstates.get(dev.ifindex) == IF_OPER_UP
+        body = struct.pack("=4xi8x", dev.ifindex)
+        states = [
+            attribute(message.body, 16, IFLA_OPERSTATE)[0]
+            for message in self._netlink.ask(RTM_GETLINK, body, NLM_F_ACK)
+        ]
+        return states == [IF_OPER_UP]
 
-    def await_up(self, dev: Dev, timeout_s: float = PATIENCE_S) -> None:
-        """Wait until a link is operational; only while watching, so that no event is missed.
+    def await_up(self, *devs: Dev, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until links are operational.
 
         Raises: BuildError when the time is over.
         """
-        if not self.is_up(dev):
-            self._await(
-                lambda: self._operstates.get(dev.ifindex) == IF_OPER_UP, f"{dev.ifname} up", timeout_s
-            )
+        for dev in devs:
+            self._await(RTNLGRP_LINK, lambda dev=dev: self.is_up(dev), f"{dev.ifname} up", timeout_s)  # type: ignore[misc]
 
     def await_addresses(
         self, dev: Dev, addresses: Iterable[Interface], timeout_s: float = PATIENCE_S
     ) -> None:
-        """Wait until addresses that were added while watching can be used; IPv6 ones take a moment.
+        """Wait until addresses that were added can be used; IPv6 ones take a moment.
 
         Raises: BuildError when the time is over.
         """
-        wanted = {(dev.ifindex, address.packed) for address in addresses if address.version == 6}
-        self._await(lambda: wanted <= self._usable, f"the addresses of {dev.ifname} usable", timeout_s)
+        wanted = {(dev.ifindex, address) for address in addresses if address.version == 6}
 
-    def _await(self, condition: Callable[[], bool], what: str, timeout_s: float) -> None:
+        def usable() -> bool:
+            return wanted <= {(index, address) for index, address, flags in self._addresses() if not flags}
+
+        if wanted:
+            self._await(RTNLGRP_IPV6_IFADDR, usable, f"the addresses of {dev.ifname} usable", timeout_s)
+
+    def _await(self, group: int, holds: Callable[[], bool], what: str, timeout_s: float) -> None:
+        """Ask until it holds: now, once more when listening, and then after each announcement."""
+        if holds():
+            return
         deadline = time.monotonic() + timeout_s
-        while not condition():
-            if not self._netlink.notice(deadline):
-                raise BuildError(f"{self.name}: no event within {timeout_s:g} s that said {what}")
+        with self._netlink.listening((group,)):
+            while not holds():
+                if not self._netlink.notice(deadline):
+                    raise BuildError(f"{self.name}: no event within {timeout_s:g} s that said {what}")
 
-    def _noted(self, message: Message) -> None:
-        if message.type == RTM_NEWLINK:
-            index = struct.unpack_from("=4xi", message.body)[0]
-            self._operstates[index] = attribute(message.body, 16, IFLA_OPERSTATE)[0]
-        elif message.type == RTM_NEWADDR and not message.body[2] & IFA_F_TENTATIVE:
-            index = struct.unpack_from("=4xi", message.body)[0]
-            self._usable.add((index, attribute(message.body, 8, IFA_ADDRESS)))
+    def _addresses(self) -> Iterator[tuple[int, Interface, int]]:
+        """Give ifindex, address and whether it is tentative."""
+        for message in self._netlink.ask(RTM_GETADDR, bytes(8)):
+            family, prefixlen, flags, _, index = struct.unpack_from("=BBBBI", message.body)
+            packed = attribute(message.body, 8, IFA_LOCAL) or attribute(message.body, 8, IFA_ADDRESS)
+            if family in (socket.AF_INET, socket.AF_INET6) and packed:
+                yield index, ipaddress.ip_interface((packed, prefixlen)), flags & IFA_F_TENTATIVE
+
+
+def open_rtnetlinks(members: Sequence[Namespaces]) -> list[Rtnetlink]:
+    """Open route netlink of many namespaces, in one thread."""
+    return [Rtnetlink(each, sock) for each, sock in zip(members, open_sockets(members, *SOCKET), strict=True)]

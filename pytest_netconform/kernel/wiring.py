@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from itertools import combinations
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.rtnetlink import Interface
@@ -37,6 +38,43 @@ def interfaces(
     return first, second
 
 
+def hosts_of(subnets: str | Sequence[str], n: int) -> list[tuple[Interface, ...]]:
+    """Give each of *n* hosts its address of each subnet.
+
+    Raises: BuildError for a subnet that has not so many.
+    """
+    networks = [_network(subnet) for subnet in ([subnets] if isinstance(subnets, str) else subnets)]
+    if n < 1:
+        raise BuildError(f"{n} hosts: expected one or more")
+    for network in networks:
+        if room(network) < n:
+            raise BuildError(
+                f"subnet {network} has {room(network)} addresses for hosts, of {n} that are needed"
+            )
+    check_apart(networks)
+    return [tuple(host(network, number) for network in networks) for number in range(n)]
+
+
+def room(network: Network) -> int:
+    """Count the addresses that hosts can have: not the network's own, nor the broadcast address of IPv4."""
+    if network.prefixlen >= network.max_prefixlen - 1:
+        return network.num_addresses
+    return network.num_addresses - (2 if network.version == 4 else 1)
+
+
+def host(network: Network, number: int) -> Interface:
+    """Give the address of a host, counted from 0."""
+    first = 0 if network.prefixlen >= network.max_prefixlen - 1 else 1
+    return ipaddress.ip_interface((network[first + number], network.prefixlen))
+
+
+def check_apart(networks: Sequence[Network]) -> None:
+    """Refuse subnets that overlap."""
+    for one, other in combinations(networks, 2):
+        if one.version == other.version and one.overlaps(other):
+            raise BuildError(f"subnet {other} overlaps {one}")
+
+
 def _network(subnet: str) -> Network:
     try:
         return ipaddress.ip_network(subnet)
@@ -45,11 +83,9 @@ def _network(subnet: str) -> Network:
 
 
 def _first_two(network: Network) -> tuple[Interface, Interface]:
-    if network.num_addresses < 2:
+    if room(network) < 2:
         raise BuildError(f"subnet {network} has no two addresses")
-    first = 0 if network.num_addresses == 2 else 1
-    one, two = (ipaddress.ip_interface((network[first + end], network.prefixlen)) for end in (0, 1))
-    return one, two
+    return host(network, 0), host(network, 1)
 
 
 def _within(networks: Sequence[Network], addr: str) -> Interface:

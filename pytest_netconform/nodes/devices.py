@@ -48,7 +48,6 @@ class Bridge(Device):
             if port.netns is not self.netns:
                 raise BuildError(f"{port!r} cannot be a port of {self!r}, which is in another namespace")
         rtnetlink = self.netns.rtnetlink
-        with rtnetlink.watching():
-            rtnetlink.do(*(link_master(port, self) for port in ports))
-            if any(rtnetlink.is_up(port) for port in ports):
-                rtnetlink.await_up(self)
+        rtnetlink.do(*(link_master(port, self) for port in ports))
+        if any(rtnetlink.is_up(port) for port in ports):
+            rtnetlink.await_up(self)

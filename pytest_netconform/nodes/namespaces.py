@@ -100,6 +100,11 @@ class Netns:
         return Rtnetlink(self.namespaces)
 
     @property
+    def speaks(self) -> bool:
+        """Say whether route netlink is open."""
+        return "rtnetlink" in self.__dict__
+
+    @property
     def links(self) -> Links:
         return Links(self.name, parse_links(self._text("ip-addr.json")))
 
@@ -172,7 +177,7 @@ class Netns:
 
     def close(self) -> None:
         """Let go of the namespace; the kernel destroys it with all that is in it."""
-        if "rtnetlink" in self.__dict__:
+        if self.speaks:
             self.rtnetlink.close()
         self.namespaces.close()
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import count
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.making import make_netns, make_node
-from pytest_netconform.kernel.rtnetlink import Request, addr_add, bridge_add, link_delete, link_up, veth_add
-from pytest_netconform.kernel.wiring import check_ifname, interfaces
+from pytest_netconform.kernel.rtnetlink import Interface
+from pytest_netconform.kernel.wiring import check_ifname, hosts_of, interfaces
+from pytest_netconform.nodes.batch import Batch, Pair
 from pytest_netconform.nodes.devices import Bridge, Device
+from pytest_netconform.nodes.hosts import Hosts
 from pytest_netconform.nodes.namespaces import Netns, Node
 
 FIRST_IFINDEX = 1001
@@ -49,9 +52,7 @@ class Net:
 
         Raises: BuildError.
         """
-        self._check_name(name, NAME)
-        self._members[name] = made = Netns(make_netns([name])[0])
-        return made
+        return self._netnses([name])[0]
 
     def node(self, name: str) -> Node:
         """Make a node, a machine of its own: with /etc, /run, /var/lib, /var/log, hostname and processes.
@@ -80,14 +81,11 @@ class Net:
         addresses = interfaces(subnet, addrs)
         netnses = (first, second)
         self._check_ifnames(netnses, ifnames)
-        ends = [
-            Device(netns, ifname, next(self._ifindexes), own)
-            for netns, ifname, own in zip(netnses, ifnames, addresses, strict=True)
-        ]
-        first.rtnetlink.do(veth_add(ends[0], _fd(first), ends[1], _fd(second), mtu))
-        with _deleted_on_error(ends[0]):
-            _bring_up(ends)
-        return ends[0], ends[1]
+        ends = (self._device(first, ifnames[0], addresses[0]), self._device(second, ifnames[1], addresses[1]))
+        batch = Batch()
+        batch.veth(Pair(*ends, mtu=mtu))
+        batch.build()
+        return ends
 
     def bridge(
         self, netns: Netns, ifname: str = "br0", *, addr: str | None = None, mtu: int | None = None
@@ -99,11 +97,43 @@ class Net:
         addresses, _ = interfaces(None, (addr, None))
         self._check_ifnames((netns,), (ifname,))
         bridge = Bridge(netns, ifname, next(self._ifindexes), addresses)
-        netns.rtnetlink.do(bridge_add(ifname, index=bridge.ifindex, mtu=mtu, up=True))
-        with _deleted_on_error(bridge), netns.rtnetlink.watching():
-            netns.rtnetlink.do(*_addresses(bridge))
-            netns.rtnetlink.await_addresses(bridge, bridge.addresses)
+        batch = Batch()
+        batch.bridge(bridge, mtu)
+        batch.build()
         return bridge
+
+    def lan(
+        self,
+        n: int,
+        subnet: str | Sequence[str],
+        *,
+        name: str = "lan",
+        prefix: str = "host",
+        mtu: int | None = None,
+    ) -> Hosts:
+        """Make *n* hosts on one bridge, in one go: `host1` to `hostN`, each with an eth0.
+
+        Shape:  the hosts have the first addresses of each subnet; the bridge, br0, is in a namespace of its
+                own, *name*, and its ports are named after the hosts.
+        Raises: BuildError, and then there is none of them.
+        """
+        addresses = hosts_of(subnet, n)
+        names = [f"{prefix}{number}" for number in range(1, n + 1)]
+        for host in names:
+            check_ifname(host)
+        switch, *hosts = self._netnses([name, *names])
+        try:
+            bridge = Bridge(switch, "br0", next(self._ifindexes))
+            batch = Batch()
+            batch.bridge(bridge, mtu)
+            for netns, own in zip(hosts, addresses, strict=True):
+                port = self._device(switch, netns.name)
+                batch.veth(Pair(port, self._device(netns, "eth0", own), mtu=mtu, master=bridge))
+            batch.build()
+        except BaseException:
+            self._drop([switch, *hosts])
+            raise
+        return Hosts(hosts, bridge)
 
     def close(self) -> None:
         """Destroy everything; processes first, all at once."""
@@ -112,6 +142,22 @@ class Net:
                 for member in self._members.values():
                     stack.callback(deed, member)
             self._members = {}
+
+    def _netnses(self, names: Sequence[str]) -> list[Netns]:
+        for name in names:
+            self._check_name(name, NAME)
+        if twice := [name for name, times in Counter(names).items() if times > 1]:
+            raise BuildError(f"namespace {twice[0]!r} is named twice")
+        made = [Netns(namespaces) for namespaces in make_netns(names)]
+        self._members.update((netns.name, netns) for netns in made)
+        return made
+
+    def _drop(self, netnses: Iterable[Netns]) -> None:
+        for netns in netnses:
+            self._members.pop(netns.name).close()
+
+    def _device(self, netns: Netns, ifname: str, addresses: tuple[Interface, ...] = ()) -> Device:
+        return Device(netns, ifname, next(self._ifindexes), addresses)
 
     def _check_name(self, name: str, form: re.Pattern[str]) -> None:
         if not form.fullmatch(name):
@@ -128,33 +174,3 @@ class Net:
             if (netns.name, ifname) in taken or netns.rtnetlink.has(ifname):
                 raise BuildError(f"{netns.name} has a device {ifname!r} already")
             taken.add((netns.name, ifname))
-
-
-def _fd(netns: Netns) -> int:
-    assert netns.namespaces.net is not None
-    return netns.namespaces.net
-
-
-@contextmanager
-def _deleted_on_error(device: Device) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        device.netns.rtnetlink.do(link_delete(device))
-        raise
-
-
-def _addresses(device: Device) -> list[Request]:
-    return [addr_add(device, address) for address in device.addresses]
-
-
-def _bring_up(ends: Sequence[Device]) -> None:
-    """Give both ends of a pair their addresses, set them up and wait until they are."""
-    with ExitStack() as watches:
-        for device in ends:
-            watches.enter_context(device.netns.rtnetlink.watching())
-        for device in ends:
-            device.netns.rtnetlink.do(*_addresses(device), link_up(device))
-        for device in ends:
-            device.netns.rtnetlink.await_up(device)
-            device.netns.rtnetlink.await_addresses(device, device.addresses)

@@ -1,0 +1,133 @@
+"""Build devices together: all of them, or none."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pytest_netconform.errors import BuildError
+from pytest_netconform.kernel.rtnetlink import Request, addr_add, bridge_add, link_delete, link_up, veth_add
+from pytest_netconform.kernel.rtsocket import Rtnetlink, open_rtnetlinks
+from pytest_netconform.nodes.devices import Bridge, Device
+from pytest_netconform.nodes.namespaces import Netns
+
+T = TypeVar("T")
+AT_ONCE = 128
+"""Namespaces that we speak with at the same time: each takes a descriptor, of which most users have 1,024."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A veth pair to be made; its first end becomes a port of *master*."""
+
+    first: Device
+    second: Device
+    mtu: int | None = None
+    master: Bridge | None = None
+
+
+class Batch:
+    """Bridges, veth pairs, and what comes when these are up, such as routes; `build` does it all."""
+
+    def __init__(self) -> None:
+        self._bridges: list[tuple[Bridge, int | None]] = []
+        self._pairs: list[Pair] = []
+        self._later: dict[Netns, list[Request]] = defaultdict(list)
+
+    def bridge(self, bridge: Bridge, mtu: int | None = None) -> None:
+        self._bridges.append((bridge, mtu))
+
+    def veth(self, pair: Pair) -> None:
+        self._pairs.append(pair)
+
+    def later(self, netns: Netns, *requests: Request) -> None:
+        """Have requests carried out when all links are up and all addresses can be used."""
+        self._later[netns] += requests
+
+    def build(self) -> None:
+        """Carry everything out.
+
+        Raises: BuildError for the first device that failed, with the kernel's own words; then none is left.
+        """
+        try:
+            _do(_by_netns(self._creations()))
+            _do(_by_netns(self._settings()))
+            self._await()
+            _do(self._later)
+        except BaseException:
+            self._delete()
+            raise
+
+    def _creations(self) -> Iterator[tuple[Netns, Request]]:
+        """Make all devices, ports as ports: a further request for each would take half as long again."""
+        for bridge, mtu in self._bridges:
+            yield bridge.netns, bridge_add(bridge.ifname, index=bridge.ifindex, mtu=mtu, up=True)
+        for pair in self._pairs:
+            nets = (pair.first.netns.namespaces.net, pair.second.netns.namespaces.net)
+            assert nets[0] is not None
+            assert nets[1] is not None
+            yield (
+                pair.first.netns,
+                veth_add(pair.first, nets[0], pair.second, nets[1], pair.mtu, master=pair.master, up=True),
+            )
+
+    def _settings(self) -> Iterator[tuple[Netns, Request]]:
+        """Give every device its addresses, and set up what is not yet."""
+        for device in self._devices():
+            for address in device.addresses:
+                yield device.netns, addr_add(device, address)
+        for pair in self._pairs:
+            yield pair.second.netns, link_up(pair.second)
+
+    def _await(self) -> None:
+        ends = [end for pair in self._pairs for end in (pair.first, pair.second)]
+        for rtnetlink, own in _speaking(_by_netns((end.netns, end) for end in ends)):
+            rtnetlink.await_up(*own)
+        for rtnetlink, own in _speaking(_by_netns((each.netns, each) for each in self._devices())):
+            for device in own:
+                rtnetlink.await_addresses(device, device.addresses)
+
+    def _devices(self) -> Iterator[Device]:
+        yield from (bridge for bridge, _ in self._bridges)
+        for pair in self._pairs:
+            yield from (pair.first, pair.second)
+
+    def _delete(self) -> None:
+        """Delete what was made; the other end of a pair goes with the first."""
+        firsts = [*(bridge for bridge, _ in self._bridges), *(pair.first for pair in self._pairs)]
+        for rtnetlink, own in _speaking(_by_netns((each.netns, each) for each in firsts)):
+            for device in own:
+                with suppress(BuildError):  # it was never made
+                    rtnetlink.do(link_delete(device))
+
+
+def _by_netns(pairs: Iterable[tuple[Netns, T]]) -> Mapping[Netns, list[T]]:
+    found: dict[Netns, list[T]] = defaultdict(list)
+    for netns, each in pairs:
+        found[netns].append(each)
+    return found
+
+
+def _do(requests: Mapping[Netns, list[Request]]) -> None:
+    for rtnetlink, own in _speaking(requests):
+        rtnetlink.do(*own)
+
+
+def _speaking(work: Mapping[Netns, list[T]]) -> Iterator[tuple[Rtnetlink, list[T]]]:
+    """Give route netlink of each namespace with its part of the work; close what was not open before."""
+    netnses = list(work)
+    for start in range(0, len(netnses), AT_ONCE):
+        chunk = netnses[start : start + AT_ONCE]
+        with ExitStack() as opened:
+            spoken = {netns: netns.rtnetlink for netns in chunk if netns.speaks}
+            silent = [netns for netns in chunk if netns not in spoken]
+            for netns, rtnetlink in zip(
+                silent, open_rtnetlinks([each.namespaces for each in silent]), strict=True
+            ):
+                opened.callback(rtnetlink.close)
+                spoken[netns] = rtnetlink
+            for netns in chunk:
+                yield spoken[netns], work[netns]
