@@ -17,36 +17,48 @@ if TYPE_CHECKING:
 @pytest.fixture
 def _netconform_net() -> Iterator[Net]:
     """Hold all that one test builds; teardown ends its processes and destroys its namespaces."""
-    from pytest_netconform.kernel.making import may_make
+    from pytest_netconform.kernel import userns
     from pytest_netconform.nodes import Net
 
-    if not may_make():
-        pytest.skip("needs CAP_SYS_ADMIN and CAP_NET_ADMIN, for namespaces: run as root")
+    if reason := userns.why_not():
+        pytest.skip(reason)
     with Net() as net:
         yield net
 
 
 @pytest.fixture
 def netns(_netconform_net: Net) -> Callable[[str], Netns]:
-    """Make network namespaces: `netns("leaf1")`. Scope: function. Needs root. Teardown destroys them."""
+    """Make network namespaces: `netns("leaf1")`. Scope: function.
+
+    Needs root, or netconform_userns. Teardown destroys them.
+    """
     return _netconform_net.netns
 
 
 @pytest.fixture
 def node(_netconform_net: Net) -> Callable[[str], Node]:
-    """Make nodes: `node("node1")`. Scope: function. Needs root. Teardown ends and destroys them."""
+    """Make nodes: `node("node1")`. Scope: function.
+
+    Needs root, or netconform_userns. Teardown ends and destroys them.
+    """
     return _netconform_net.node
 
 
 @pytest.fixture
 def veth(_netconform_net: Net) -> Callable[..., tuple[Device, Device]]:
-    """Join namespaces: `veth(a, b, subnet="192.0.2.0/30")`. Scope: function. Needs root. Teardown unjoins."""
+    """Join namespaces: `veth(a, b, subnet="192.0.2.0/30")`. Scope: function.
+
+    Needs root, or netconform_userns. Teardown unjoins.
+    """
     return _netconform_net.veth
 
 
 @pytest.fixture
 def bridge(_netconform_net: Net) -> Callable[..., Bridge]:
-    """Make bridges: `bridge(a).attach(port)`. Scope: function. Needs root. Teardown destroys them."""
+    """Make bridges: `bridge(a).attach(port)`. Scope: function.
+
+    Needs root, or netconform_userns. Teardown destroys them.
+    """
     return _netconform_net.bridge
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pytest_netconform.fixtures import _netconform_net, bridge, lan, netns, node, veth
 
 __all__ = ["_netconform_net", "bridge", "lan", "netns", "node", "veth"]
 
+USERNS = "netconform_userns"
 MARK = "netconform(suite, severity): a check or a lab; select with -m \"netconform(severity='blocker')\""
 
 
@@ -25,6 +28,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--netconform-withhold", choices=("fault", "fix"),
         help="run labs without their fault, or their fix, to see that they then fail",
     )  # fmt: skip
+    wish = "enter a user namespace first, so that fixtures and labs work without root"
+    group.addoption("--netconform-userns", action="store_true", help=wish)
+    parser.addini(USERNS, wish, type="bool", default=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Enter before a conftest starts a thread, and before xdist's workers start, which inherit it."""
+    if _wants_userns(early_config):
+        from pytest_netconform.kernel import userns
+
+        userns.enter_if_possible()
+
+
+def _wants_userns(config: pytest.Config) -> bool:
+    return bool(config.known_args_namespace.netconform_userns or config.getini(USERNS))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,3 +52,24 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_netconform.collect.session import activate
 
         activate(config)
+    if _wants_userns(config):
+        from pytest_netconform.kernel import userns
+
+        userns.Userns.refusal = getattr(config, "workerinput", {}).get(USERNS, userns.Userns.refusal)
+        userns.enter_if_possible()  # for who loads us late, from a conftest
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    if _wants_userns(node.config):
+        from pytest_netconform.kernel import userns
+
+        node.workerinput[USERNS] = userns.Userns.refusal
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    if not _wants_userns(config):
+        return None
+    from pytest_netconform.kernel import userns
+
+    return f"netconform: {userns.told()}"

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_netconform.collect.items import STORY, LabError, LabFailed, NetconformItem
 from pytest_netconform.errors import DocumentError, NetconformError
-from pytest_netconform.kernel.making import may_make
+from pytest_netconform.kernel import userns
 from pytest_netconform.labs import Lab, LabRun, StageFailed, load_lab
 from pytest_netconform.report import allure
 from pytest_netconform.report.story import story
@@ -55,10 +55,8 @@ class LabItem(NetconformItem):
             )
 
     def setup(self) -> None:
-        if not may_make():
-            raise pytest.skip.Exception(
-                "a lab builds network namespaces, which needs root (CAP_SYS_ADMIN, CAP_NET_ADMIN)"
-            )
+        if reason := userns.why_not():
+            raise pytest.skip.Exception(f"a lab {reason}")
 
     def runtest(self) -> None:
         library = self.parent.run.library  # type: ignore[union-attr]

@@ -8,15 +8,13 @@ import socket
 import struct
 from collections.abc import Callable, Iterable
 from functools import cache
-from pathlib import Path
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel import mounts, syscalls
+from pytest_netconform.kernel import mounts, syscalls, userns
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.threads import in_a_thread
+from pytest_netconform.kernel.threads import enter, in_a_thread
 
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
-CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 CONF = "/proc/sys/net/ipv4/conf"
 DEFAULTS = {
     **dict.fromkeys(("accept_redirects", "send_redirects", "secure_redirects", "shared_media"), "1"),
@@ -54,12 +52,6 @@ def make_node(name: str) -> Namespaces:
     return _made(_node, [name])[0]
 
 
-def may_make() -> bool:
-    """Ask whether we hold the capabilities that namespaces and devices need."""
-    words = Path("/proc/thread-self/status").read_text().partition("CapEff:")[2].split()
-    return all(int(words[0], 16) >> number & 1 for number in (CAP_NET_ADMIN, CAP_SYS_ADMIN))
-
-
 def _made(make: Callable[[str], Namespaces], names: Iterable[str]) -> list[Namespaces]:
     """Make all in one thread, or none."""
     made: list[Namespaces] = []
@@ -79,6 +71,8 @@ def _netns(name: str) -> Namespaces:
 
 
 def _node(name: str) -> Namespaces:
+    if not syscalls.in_first_userns():
+        enter([(_model(), syscalls.CLONE_NEWNS)])
     _unshare(name, syscalls.CLONE_NEWNET | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS)
     try:
         socket.sethostname(name)
@@ -87,6 +81,12 @@ def _node(name: str) -> Namespaces:
     except OSError as error:
         raise BuildError(f"{name}: {syscalls.words(error)}") from error
     return _opened(name, "net", "mnt", "uts")
+
+
+@cache
+def _model() -> int:
+    """Make, once, the mount namespace that nodes are made from in a user namespace; it lasts as we do."""
+    return in_a_thread(mounts.model)
 
 
 def _opened(name: str, *kinds: str) -> Namespaces:
@@ -106,9 +106,7 @@ def _unshare(name: str, flags: int) -> None:
     try:
         syscalls.unshare(flags)
     except PermissionError as error:
-        raise BuildError(
-            f"{name}: {syscalls.words(error)}; run as root, or enable user namespaces"
-        ) from error
+        raise BuildError(f"{name}: {syscalls.words(error)}; {userns.WITHOUT_ROOT}") from error
     except OSError as error:
         raise BuildError(f"{name}: {syscalls.words(error)}") from error
 

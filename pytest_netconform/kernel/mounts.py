@@ -11,7 +11,7 @@ import os
 import stat
 from functools import cache
 
-from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel import etc, syscalls
 from pytest_netconform.kernel.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID
 
 OWN = ("/var/lib", "/var/log", "/run")
@@ -40,12 +40,36 @@ def furnish(hostname: str) -> None:
     os.umask(0o022)  # of this thread alone: a new mount namespace comes with that
     syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
     syscalls.mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
-    _overlay_etc(hostname)
+    _own_etc(hostname)
     for number, place in enumerate(_places()):
         os.mkdir(f"/run/{number}")
         syscalls.bind(f"/run/{number}", place)
-    _own_sysfs()
+    if not _own_sysfs():
+        _no_sysfs()
     protect_sysctls()
+
+
+def model() -> int:
+    """Make a mount namespace to make nodes from in a user namespace, with an /etc that belongs to us.
+
+    The calling thread stays in it. Gives its descriptor.
+    """
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    os.umask(0o022)
+    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+    syscalls.mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
+    etc.copy("/etc", "/run", ABSENT_ETC, EMPTY_ETC)
+    syscalls.bind("/run", "/etc")
+    return os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def refused() -> list[str]:
+    """List what a node does without here; try it in the calling process, which is of no use afterwards."""
+    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+    found = []
+    if not _own_sysfs():
+        found.append("a /sys of a node's own")
+    return found
 
 
 def write(path: str, text: str) -> None:
@@ -64,27 +88,49 @@ def protect_sysctls() -> None:
     syscalls.make_read_only("/proc/sys")
 
 
-def _own_sysfs() -> None:
-    """Show the namespace's own devices in /sys; only they can be written, the rest is the host's."""
-    syscalls.mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+def _own_sysfs() -> bool:
+    """Show the namespace's own devices in /sys; only they can be written, the rest is the host's.
+
+    The kernel refuses it in a user namespace where parts of the host's own are covered, as in a container.
+    """
+    try:
+        syscalls.mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    except PermissionError:
+        if syscalls.in_first_userns():
+            raise
+        return False
     syscalls.bind("/sys/devices/virtual/net", "/sys/devices/virtual/net")
     syscalls.make_read_only("/sys")
+    return True
 
 
-def _overlay_etc(hostname: str) -> None:
+def _no_sysfs() -> None:
+    """Hide the host's devices where the namespace's own cannot be shown."""
+    for place in ("/sys/class/net", "/sys/devices/virtual/net"):
+        if os.path.isdir(place):
+            syscalls.mount("tmpfs", place, "tmpfs", syscalls.MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+
+def _own_etc(hostname: str) -> None:
+    """Lay an overlay over /etc: over the host's, or in a user namespace over our copy of it."""
     os.mkdir("/run/work")
     os.mkdir("/run/etc")
+    ours = not syscalls.in_first_userns()
+    if not ours:
+        _hide_etc("/run/etc")
     _fill_etc("/run/etc", hostname)
+    options = "lowerdir=/etc,upperdir=/run/etc,workdir=/run/work"
     try:
-        syscalls.mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir=/run/etc,workdir=/run/work")
+        syscalls.mount("overlay", "/etc", "overlay", 0, f"userxattr,{options}" if ours else options)
     except OSError as error:
-        what = (
-            f"{error.strerror}; a node needs overlayfs for an /etc of its own, which this host does not give"
-        )
-        raise OSError(error.errno, what) from error
+        if not ours:
+            what = "a node needs overlayfs for an /etc of its own, which this host does not give"
+            raise OSError(error.errno, f"{error.strerror}; {what}") from error
+        etc.copy("/etc", "/run/etc", ("hostname", "hosts", "machine-id"), ())
+        syscalls.bind("/run/etc", "/etc")
 
 
-def _fill_etc(upper: str, hostname: str) -> None:
+def _hide_etc(upper: str) -> None:
     """Say in overlayfs' own terms what is absent (a 0:0 device) and what is empty (an opaque directory)."""
     os.mkdir(f"{upper}/systemd")
     for name in filter(_in_etc, ABSENT_ETC):
@@ -92,6 +138,9 @@ def _fill_etc(upper: str, hostname: str) -> None:
     for name in filter(_in_etc, EMPTY_ETC):
         os.mkdir(f"{upper}/{name}")
         os.setxattr(f"{upper}/{name}", "trusted.overlay.opaque", b"y")
+
+
+def _fill_etc(upper: str, hostname: str) -> None:
     write(f"{upper}/hostname", f"{hostname}\n")
     write(f"{upper}/hosts", f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n::1 localhost\n")
     write(f"{upper}/machine-id", f"{os.urandom(16).hex()}\n")

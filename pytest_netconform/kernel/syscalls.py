@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
+from collections.abc import Iterable
 
 CLONE_FS = 0x0000_0200
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUTS = 0x0400_0000
+CLONE_NEWUSER = 0x1000_0000
 CLONE_NEWPID = 0x2000_0000
 CLONE_NEWNET = 0x4000_0000
 FLAGS = {
     CLONE_FS: "CLONE_FS",
     CLONE_NEWNS: "CLONE_NEWNS",
     CLONE_NEWUTS: "CLONE_NEWUTS",
+    CLONE_NEWUSER: "CLONE_NEWUSER",
     CLONE_NEWPID: "CLONE_NEWPID",
     CLONE_NEWNET: "CLONE_NEWNET",
 }
 WORDS = {CLONE_NEWNS: "mount", CLONE_NEWUTS: "UTS", CLONE_NEWPID: "PID", CLONE_NEWNET: "network"}
+
+FIRST_USERNS = 0xEFFF_FFFD
+"""The inode of the user namespace that the kernel starts with (PROC_USER_INIT_INO)."""
+CAPABILITY_VERSION_3 = 0x2008_0522
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 
 MS_RDONLY = 0x1
 MS_NOSUID = 0x2
@@ -31,6 +40,8 @@ MS_PRIVATE = 0x4_0000
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.unshare.argtypes = [ctypes.c_int]
 _libc.setns.argtypes = [ctypes.c_int, ctypes.c_int]
+_libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+_libc.capset.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
 _libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 
 
@@ -60,6 +71,29 @@ def make_read_only(target: str) -> None:
     mount("", target, "", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 
+def in_first_userns() -> bool:
+    """Ask whether we are in the user namespace that the kernel starts with, whose root owns the machine."""
+    try:
+        return os.stat("/proc/self/ns/user").st_ino == FIRST_USERNS  # noqa: PTH116
+    except FileNotFoundError:  # a kernel without user namespaces
+        return True
+
+
+def capabilities() -> int:
+    """Give the effective capabilities of the calling thread, as a bit mask."""
+    with open("/proc/thread-self/status") as status:  # noqa: PTH123
+        return int(status.read().partition("CapEff:")[2].split()[0], 16)
+
+
+def hand_on(held: int) -> None:
+    """Have the programs that the calling thread runs keep these of its capabilities, whoever owns them."""
+    mask = struct.pack("=6I", *[held & 0xFFFF_FFFF] * 3, *[held >> 32] * 3)
+    _check(_libc.capset(struct.pack("=Ii", CAPABILITY_VERSION_3, 0), mask), "capset")
+    for number in _numbers(held):
+        result = _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0)
+        _check(result, f"prctl(PR_CAP_AMBIENT_RAISE, {number})")
+
+
 def words(error: OSError) -> str:
     """Say what the kernel said, and of what, without Python's number."""
     return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
@@ -69,6 +103,10 @@ def _check(result: int, call: str) -> None:
     if result == -1:
         number = ctypes.get_errno()
         raise OSError(number, f"{call}: {os.strerror(number)}")
+
+
+def _numbers(mask: int) -> Iterable[int]:
+    return (number for number in range(mask.bit_length()) if mask >> number & 1)
 
 
 def _words(flags: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_netconform.errors import BuildError, CommandFailed
-from pytest_netconform.kernel import making, processes, syscalls
+from pytest_netconform.kernel import processes, syscalls, userns
 from pytest_netconform.nodes import Net
 
 
@@ -28,7 +28,7 @@ def test_without_privilege_the_error_says_what_to_do(
     with Net() as net, pytest.raises(BuildError) as caught:
         getattr(net, kind)("one")
     assert str(caught.value).startswith("one: unshare(CLONE_NEW")
-    assert str(caught.value).endswith("): Operation not permitted; run as root, or enable user namespaces")
+    assert str(caught.value).endswith(f"): Operation not permitted; {userns.WITHOUT_ROOT}")
     assert descriptors() == before
 
 
@@ -97,7 +97,7 @@ def test_running_out_of_descriptors_while_building_leaves_none_open(descriptors:
 def test_without_capabilities_the_fixtures_skip_and_say_why(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making, "may_make", lambda: False)
+    monkeypatch.setattr(userns, "may_make", lambda: False)
     pytester.makepyfile("def test_one(netns): netns('one')")
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-rs")
     result.assert_outcomes(skipped=1)
@@ -105,8 +105,8 @@ def test_without_capabilities_the_fixtures_skip_and_say_why(
 
 
 def test_root_without_capabilities_is_no_root() -> None:
-    assert making.may_make()
-    script = "from pytest_netconform.kernel.making import may_make; print(may_make())"
+    assert userns.may_make()
+    script = "from pytest_netconform.kernel.userns import may_make; print(may_make())"
     command = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", sys.executable, "-c", script]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout == "False\n"

@@ -86,7 +86,10 @@ def test_a_lab_is_skipped_and_says_what_it_needs(nobody: Nobody, tmp_path: Path)
         (builtin("labs") / "network-restart.lab.yaml").read_text()
     )
     done = nobody(*PYTEST, "--netconform", "network-restart.lab.yaml", "-rs")
-    assert "network-restart.lab.yaml:1: a lab builds network namespaces, which needs root" in done.stdout
+    assert (
+        "network-restart.lab.yaml:1: a lab needs CAP_SYS_ADMIN and CAP_NET_ADMIN, for namespaces: "
+        in done.stdout
+    )
     assert "1 skipped" in done.stdout
 
 
