@@ -143,9 +143,10 @@ class EchoSocket:
     Needs: CAP_NET_RAW; CAP_NET_ADMIN for a mark.
     """
 
-    def __init__(self, namespaces: Namespaces, version: int) -> None:
+    def __init__(self, namespaces: Namespaces, version: int, sock: socket.socket | None = None) -> None:
+        """Take over *sock*, or open one."""
         self.wire = V4 if version == 4 else V6
-        self.sock = namespaces.socket(self.wire.family, socket.SOCK_RAW, self.wire.proto)
+        self.sock = sock or namespaces.socket(self.wire.family, socket.SOCK_RAW, self.wire.proto)
         self._early: list[Answer] = []
         self.sock.setblocking(False)
         self.sock.setsockopt(*self.wire.only_replies)
@@ -228,28 +229,45 @@ class EchoSocket:
 
     def _errors(self) -> tuple[list[Answer], int | None]:
         """Empty the error queue; give the ICMP errors, and the MTU of a local one."""
-        answers: list[Answer] = []
-        mtu: int | None = None
-        while True:
-            try:
-                data, ancillary, _, _ = self.sock.recvmsg(QUOTED, 512, socket.MSG_ERRQUEUE)
-            except BlockingIOError:
-                return answers, mtu
-            for level, kind, value in ancillary:
-                if (level, kind) != (self.wire.level, self.wire.recverr):
-                    continue
-                _, origin, icmp_type, code, _, info, _ = EXTENDED_ERROR.unpack_from(value)
-                if origin == SO_EE_ORIGIN_LOCAL:
-                    mtu = info
-                else:
-                    answers.append(self._error(data, value, icmp_type, code, info))
+        errors, mtu = icmp_errors(self.sock, self.wire)
+        return [Answer(error.by, *_marks(error.quoted), error.name, error.mtu) for error in errors], mtu
 
-    def _error(self, quoted: bytes, value: bytes, icmp_type: int, code: int, info: int) -> Answer:
-        name = self.wire.errors.get(icmp_type, {}).get(code, f"icmp-type-{icmp_type}-code-{code}")
-        start, length = (EXTENDED_ERROR.size + 4, 4) if self.wire is V4 else (EXTENDED_ERROR.size + 8, 16)
-        by = ip_address(value[start : start + length])
-        ident, nonce = _marks(quoted)
-        return Answer(str(by), ident, nonce, name, info if name in TOO_BIG else None)
+
+@dataclass(frozen=True, slots=True)
+class IcmpError:
+    """An ICMP error: its name, who sent it, and what it quotes of what was sent."""
+
+    name: str
+    by: str
+    mtu: int | None
+    quoted: bytes
+
+
+def icmp_errors(sock: socket.socket, wire: Wire) -> tuple[list[IcmpError], int | None]:
+    """Empty the error queue of a socket of any kind; give the ICMP errors, and the MTU of a local one."""
+    errors: list[IcmpError] = []
+    mtu: int | None = None
+    while True:
+        try:
+            quoted, ancillary, _, _ = sock.recvmsg(QUOTED, 512, socket.MSG_ERRQUEUE)
+        except BlockingIOError:
+            return errors, mtu
+        for level, kind, value in ancillary:
+            if (level, kind) != (wire.level, wire.recverr):
+                continue
+            _, origin, icmp_type, code, _, info, _ = EXTENDED_ERROR.unpack_from(value)
+            if origin == SO_EE_ORIGIN_LOCAL:
+                mtu = info
+            else:
+                errors.append(_icmp_error(wire, value, (icmp_type, code, info), quoted))
+
+
+def _icmp_error(wire: Wire, value: bytes, told: tuple[int, int, int], quoted: bytes) -> IcmpError:
+    icmp_type, code, info = told
+    name = wire.errors.get(icmp_type, {}).get(code, f"icmp-type-{icmp_type}-code-{code}")
+    start, length = (EXTENDED_ERROR.size + 4, 4) if wire is V4 else (EXTENDED_ERROR.size + 8, 16)
+    by = ip_address(value[start : start + length])
+    return IcmpError(name, str(by), info if name in TOO_BIG else None, quoted)
 
 
 def _marks(icmp: bytes) -> tuple[bytes, bytes | None]:

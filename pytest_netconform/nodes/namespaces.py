@@ -22,7 +22,7 @@ from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.rtnetlink import Interface
 from pytest_netconform.kernel.rtsocket import Rtnetlink
 from pytest_netconform.kernel.sysctls import Sysctls
-from pytest_netconform.probes.ping import Ping, ping
+from pytest_netconform.nodes.probing import Probing
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Links:
         return f"<links of {self._where}: {', '.join(link.ifname for link in self._links)}>"
 
 
-class Netns:
+class Netns(Probing):
     """A network namespace of a net; commands in it see the host's files."""
 
     def __init__(self, namespaces: Namespaces) -> None:
@@ -134,42 +134,19 @@ class Netns:
     def fdb(self) -> tuple[Fdb, ...]:
         return parse_fdb(self._text("bridge-fdb.json"))
 
-    def address(self, towards: Netns | None = None) -> str:
+    def address(self, towards: Probing | None = None) -> str:
         """Choose the address for *towards* to reach us at: one on a common subnet, else our first global one.
 
         Raises: ProbeError if there is none.
         """
         ours = self._global_addresses()
-        theirs = towards._global_addresses() if towards else ()
+        theirs = towards._global_addresses() if isinstance(towards, Netns) else ()
         common = (
             our.ip for our in ours for their in theirs if our.ip in their.network and their.ip in our.network
         )
         for ip in (*common, *(our.ip for our in ours)):
             return str(ip)
         raise ProbeError(f"{self.name} has no address to be reached at")
-
-    def ping(
-        self,
-        dst: str | Netns,
-        *,
-        size: int | None = None,
-        df: bool = False,
-        ttl: int | None = None,
-        source: str | None = None,
-        mark: int | None = None,
-        timeout_s: float = 1.0,
-    ) -> Ping:
-        """Send one ICMP echo request to *dst* and say what became of it.
-
-        Units:  size is the length of the IP packet in bytes, headers included.
-        Raises: ProbeError for what has nothing to do with the path (no descriptor left, no such device).
-                Lost is an answer, and so is our own kernel refusing to send.
-        Source: ping(8); ip(7), IP_MTU_DISCOVER.
-        """
-        address = dst.address(towards=self) if isinstance(dst, Netns) else dst
-        return ping(
-            self.namespaces, address, size=size, df=df, ttl=ttl, source=source, mark=mark, timeout_s=timeout_s
-        )
 
     def end(self) -> None:
         """Have the kernel end the processes inside, without waiting for it."""

@@ -7,13 +7,16 @@ from typing import ClassVar, NoReturn
 
 from pytest_netconform.facts.base import Fact
 
+WORDS = ("replied", "lost", "refused", "unreachable", "rejected", "failed")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome(Fact):
-    """The outcome of one probe: exactly one of *replied, lost, refused, unreachable, rejected* is true.
+    """What became of a probe: exactly one of *replied, lost, refused, unreachable, rejected, failed* is true.
 
     Shape: *unreachable* is the name that iptables has for the ICMP error; *by* who sent that, or the reply;
-           *rejected* is the name of our own kernel's errno; *src* names the namespace.
+           *rejected* is the name of our own kernel's errno; *failed* is what was wrong with what the other
+           side said after it had taken our connection; *src* names the namespace.
     """
 
     identity: ClassVar[tuple[str, ...]] = ("src", "dst")
@@ -25,6 +28,7 @@ class Outcome(Fact):
     refused: bool = False
     unreachable: str | None = None
     rejected: str | None = None
+    failed: str | None = None
     by: str | None = None
     mtu: int | None = None
     rtt_ms: float | None = None
@@ -33,17 +37,19 @@ class Outcome(Fact):
     @property
     def verdict(self) -> str:
         """Say in one word what became of it."""
-        words = ("replied", "lost", "refused", "unreachable", "rejected")
-        return next(word for word in words if getattr(self, word))
+        return next(word for word in WORDS if getattr(self, word))
 
     def __bool__(self) -> NoReturn:
         raise TypeError(
             f"{self!r} has no truth value, for `not` would also be true when nothing was proven: "
-            "write .replied, .lost, .refused, .unreachable or .rejected"
+            "write .replied, .lost, .refused, .unreachable, .rejected or .failed"
         )
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.src} -> {self.dst}: {self._said()})"
+        return f"{type(self).__name__}({self.src} -> {self._to()}: {self._said()})"
+
+    def _to(self) -> str:
+        return self.dst
 
     def _said(self) -> str:
         by = f" by {self.by}" if self.by else ""
@@ -54,4 +60,4 @@ class Outcome(Fact):
             return f"lost, waited {self.waited_ms:.0f} ms"
         if self.refused:
             return f"refused{by}"
-        return f"{self.verdict}, {self.unreachable or self.rejected}{by}{mtu}"
+        return f"{self.verdict}, {self.unreachable or self.rejected or self.failed}{by}{mtu}"

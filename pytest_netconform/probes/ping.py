@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import os
 import select
+import socket
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.icmp import LARGEST, NONCE, Answer, Echo, EchoSocket
+from pytest_netconform.kernel.driving import Attempt, Wait
+from pytest_netconform.kernel.icmp import LARGEST, NONCE, V4, V6, Answer, Echo, EchoSocket
 from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.sockets import Open
 from pytest_netconform.probes.outcome import Outcome
+from pytest_netconform.probes.sending import Fields, lost, named, rejected, since_ms
 
 SMALLEST = {4: 28 + NONCE, 6: 48 + NONCE}
 USUAL = {4: 84, 6: 104}
 """As ping(8): 56 bytes of data."""
-NOT_THE_PATH = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAFNOSUPPORT, errno.ENODEV)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -45,7 +47,7 @@ def ping(
     source: str | None = None,
     mark: int | None = None,
     timeout_s: float = 1.0,
-) -> Ping:
+) -> Attempt[Ping]:
     """Send one ICMP echo request to the address *dst* and say what became of it.
 
     Units:  size is the length of the IP packet in bytes, headers included; 84 (IPv6: 104) by default.
@@ -66,42 +68,36 @@ def ping(
         "source": source,
         "mark": mark,
     }
-    try:
-        echo_socket = EchoSocket(namespaces, version)
-        try:
+    with named(f"{namespaces.name}: ping {dst}"):
+        wire = V4 if version == 4 else V6
+        with (yield Open(namespaces, wire.family, socket.SOCK_RAW, wire.proto)) as sock:
+            echo_socket = EchoSocket(namespaces, version, sock)
             echo_socket.configure(df=df, ttl=ttl, mark=mark, source=source)
-            return Ping(**sent, **_asked(echo_socket, Echo.new(dst, size), timeout_s))
-        finally:
-            echo_socket.close()
-    except OSError as error:
-        raise ProbeError(f"{namespaces.name}: ping {dst}: {error.strerror or error}") from error
+            return Ping(**sent, **(yield from asking(echo_socket, Echo.new(dst, size), timeout_s)))
 
 
-def _asked(echo_socket: EchoSocket, echo: Echo, timeout_s: float) -> dict[str, Any]:
+def asking(echo_socket: EchoSocket, echo: Echo, timeout_s: float) -> Attempt[Fields]:
     """Send the request and wait for its answer; give the fields of an outcome."""
     start = time.monotonic()
     rejection = echo_socket.send(echo)
     if rejection is not None:
-        if rejection.errno in NOT_THE_PATH:
-            raise OSError(rejection.errno, os.strerror(rejection.errno))
-        return {"rejected": errno.errorcode.get(rejection.errno, str(rejection.errno)), "mtu": rejection.mtu}
-    poll = select.poll()
-    poll.register(echo_socket.sock, select.POLLIN)
-    while (left_s := start + timeout_s - time.monotonic()) > 0 and poll.poll(left_s * 1000):
-        elapsed_ms = (time.monotonic() - start) * 1000
+        return rejected(OSError(rejection.errno, os.strerror(rejection.errno)), rejection.mtu)
+    while (yield Wait(echo_socket.sock, select.POLLIN, start + timeout_s)):
+        elapsed_ms = since_ms(start)
         for answer in echo_socket.answers():
             if answer.is_to(echo):
-                return _answered(answer, elapsed_ms)
-    return {"lost": True, "waited_ms": (time.monotonic() - start) * 1000}
+                return answered(answer, elapsed_ms)
+    return lost(start)
 
 
-def _answered(answer: Answer, elapsed_ms: float) -> dict[str, Any]:
-    told = {"by": answer.by, "rtt_ms": elapsed_ms, "mtu": answer.mtu}
+def answered(answer: Answer, elapsed_ms: float) -> Fields:
+    """Say what an answer means."""
+    fields = {"by": answer.by, "rtt_ms": elapsed_ms, "mtu": answer.mtu}
     if answer.error is None:
-        return {**told, "replied": True}
+        return {**fields, "replied": True}
     if answer.error == "port-unreachable":
-        return {**told, "refused": True}
-    return {**told, "unreachable": answer.error}
+        return {**fields, "refused": True}
+    return {**fields, "unreachable": answer.error}
 
 
 def _version(name: str, dst: str) -> int:

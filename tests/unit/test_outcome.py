@@ -28,7 +28,9 @@ def test_exactly_one_word_is_true_of_an_outcome(word: str) -> None:
 
 @pytest.mark.parametrize("outcome", ALL.values(), ids=str)
 def test_an_outcome_has_no_truth_value(outcome: Outcome) -> None:
-    with pytest.raises(TypeError, match=r"write \.replied, \.lost, \.refused, \.unreachable or \.rejected"):
+    with pytest.raises(
+        TypeError, match=r"write \.replied, \.lost, \.refused, \.unreachable, \.rejected or \.failed"
+    ):
         assert not outcome
 
 

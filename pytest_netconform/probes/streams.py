@@ -1,0 +1,117 @@
+"""Bytes over a TCP connection, for attempts: nothing blocks, and each wait ends with the probe's time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import time
+from collections.abc import Generator
+from typing import Any, Protocol
+
+from pytest_netconform.kernel.driving import Attempt, Wait
+from pytest_netconform.kernel.icmp import icmp_errors
+from pytest_netconform.probes.sending import WITHOUT_ICMP, Aim, Fields, lost, rejected, since_ms, told
+
+PIECE = 65536
+
+
+class TimeOver(Exception):
+    """The time of the probe is over."""
+
+
+class Stream(Protocol):
+    """What is written and read through; as it is, or encrypted."""
+
+    def send(self, data: bytes) -> Attempt[None]: ...
+
+    def receive(self) -> Attempt[bytes]: ...
+
+
+class Connection:
+    """A connected socket.
+
+    Raises: TimeOver, and OSError as the kernel tells it.
+    """
+
+    def __init__(self, sock: socket.socket, until: float) -> None:
+        self.sock, self.until = sock, until
+
+    def send(self, data: bytes) -> Attempt[None]:
+        while data:
+            try:
+                data = data[self.sock.send(data, socket.MSG_NOSIGNAL) :]
+            except BlockingIOError:
+                yield from self._wait(select.POLLOUT)
+
+    def receive(self) -> Attempt[bytes]:
+        """Take what has come; nothing at the end of the stream."""
+        while True:
+            try:
+                return self.sock.recv(PIECE)
+            except BlockingIOError:
+                yield from self._wait(select.POLLIN)
+
+    def _wait(self, events: int) -> Generator[Wait, Any, None]:
+        if not (yield Wait(self.sock, events, self.until)):
+            raise TimeOver
+
+
+def connecting(sock: socket.socket, aim: Aim, until: float) -> Attempt[Fields | None]:
+    """Connect; gives nothing when that is done, and the fields of an outcome where it cannot be.
+
+    Raises: OSError for what has nothing to do with the path.
+    """
+    sockaddr = aim.apply(sock)
+    start = time.monotonic()
+    try:
+        sock.connect(sockaddr)
+    except BlockingIOError:
+        pass
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL and sock.family == socket.AF_INET:
+            raise OSError(error.errno, "no local port is left") from error
+        return rejected(error)
+    while (yield Wait(sock, select.POLLOUT, until)):
+        errors, _ = icmp_errors(sock, aim.wire)
+        if errors:
+            return told(errors[0], start)
+        if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            return ended_by(number, aim, start)
+        if _is_connected(sock):
+            return None
+    return lost(start)
+
+
+def _is_connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def ended_by(number: int, aim: Aim, start: float) -> Fields:
+    """Say what an errno means that the kernel gave to a connection for what came in.
+
+    Raises: OSError for one that does not come from the path.
+    """
+    fields = {"rtt_ms": since_ms(start)}
+    if number == errno.ECONNREFUSED:  # a reset: its sender gives himself out for the peer, or is it
+        return {**fields, "refused": True, "refused_with": "tcp-reset", "by": aim.dst.partition("%")[0]}
+    if number == errno.ETIMEDOUT:
+        return lost(start)
+    if number in (errno.ECONNRESET, errno.EPIPE):
+        return {**fields, "failed": "connection reset"}
+    if number in WITHOUT_ICMP:
+        return {**fields, "unreachable": WITHOUT_ICMP[number]}
+    return rejected(OSError(number, os.strerror(number)))
+
+
+def broken_by(error: OSError, sock: socket.socket, aim: Aim, start: float) -> Fields:
+    """Say what ended a connection that had been made: an ICMP error, or what the peer sent."""
+    errors, mtu = icmp_errors(sock, aim.wire)
+    if errors:
+        return {**told(errors[0], start), "mtu": errors[0].mtu or mtu}
+    return ended_by(error.errno or 0, aim, start)
