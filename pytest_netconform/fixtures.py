@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_netconform.nodes import Bridge, Device, Hosts, Net, Netns, Node
+    from pytest_netconform.nodes import Bridge, Capture, Device, Hosts, Net, Netns, Node
 
 
 @pytest.fixture
@@ -66,3 +66,11 @@ def bridge(_netconform_net: Net) -> Callable[..., Bridge]:
 def lan(_netconform_net: Net) -> Callable[..., Hosts]:
     """Make hosts on one bridge: `lan(9, "10.2.0.0/16")`. Scope: function. Needs root. Teardown destroys."""
     return _netconform_net.lan
+
+
+@pytest.fixture
+def capture() -> type[Capture]:
+    """Capture packets: `with capture(ns, "eth0", "icmp") as captured:`. Scope: function. Needs root."""
+    from pytest_netconform.nodes import Capture
+
+    return Capture

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_netconform.errors import BuildError, ProbeError
 from pytest_netconform.facts.addrs import Addr, parse_addrs
@@ -23,6 +23,9 @@ from pytest_netconform.kernel.rtnetlink import Interface
 from pytest_netconform.kernel.rtsocket import Rtnetlink
 from pytest_netconform.kernel.sysctls import Sysctls
 from pytest_netconform.nodes.probing import Probing
+
+if TYPE_CHECKING:
+    from pytest_netconform.nodes.capture import Capture
 
 T = TypeVar("T")
 
@@ -147,6 +150,19 @@ class Netns(Probing):
         for ip in (*common, *(our.ip for our in ours)):
             return str(ip)
         raise ProbeError(f"{self.name} has no address to be reached at")
+
+    def capture(
+        self, dev: str | None = None, filter: str | None = None, *, packets: int = 2048, snaplen: int = 1952
+    ) -> Capture:
+        """Capture what passes a device, or any of them, from the start of the context to its end.
+
+        Shape:  *filter* is an expression of tcpdump's.
+        Units:  *packets* is how many it has room for, *snaplen* the bytes that it keeps of each.
+        Raises: BuildError for a device that is not there, and a filter that tcpdump does not understand.
+        """
+        from pytest_netconform.nodes.capture import Capture
+
+        return Capture(self, dev, filter, packets=packets, snaplen=snaplen)
 
     def end(self) -> None:
         """Have the kernel end the processes inside, without waiting for it."""
