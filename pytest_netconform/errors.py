@@ -22,6 +22,13 @@ class Unreadable(NetconformError):
     """
 
 
+class Untold(Unreadable):
+    """What was recorded does not tell of it, be it there or not.
+
+    A check of it is an *error* like any other; a suite of which nothing else is evidence does not apply.
+    """
+
+
 class BuildError(NetconformError):
     """A namespace, device or daemon could not be made; names it, with the kernel's own words."""
 

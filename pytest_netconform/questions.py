@@ -32,10 +32,11 @@ class Question:
 class Unknown:
     """The answer of a target that could not observe; always makes the verdict *error*.
 
-    Shape: *reason* is one line, whatever names it has in it.
+    Shape: *reason* is one line, whatever names it has in it; *untold* says that a recording is silent on it.
     """
 
     reason: str
+    untold: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", harmless(self.reason))

@@ -34,7 +34,8 @@ class Finding:
     Shape: *row* is the fact it is about, if there is one, *others* are more with the same thing wrong;
            *place* is the namespace, if it is not the target's own; *blocked* marks a skip that a failed need
            is the reason of; *bound* are the rows that the check's `for` bound. *near* says that *row* is not
-           what failed, but what comes nearest to what is missing: nothing may be done to it.
+           what failed, but what comes nearest to what is missing: nothing may be done to it. *untold* marks
+           an error on which a recording is silent.
     """
 
     verdict: Verdict
@@ -45,6 +46,7 @@ class Finding:
     others: tuple[Fact, ...] = ()
     bound: Mapping[str, Fact] = field(default_factory=dict)
     near: bool = False
+    untold: bool = False
 
     @property
     def rows(self) -> tuple[Fact, ...]:

@@ -18,7 +18,7 @@ from pytest_netconform.matching.references import NotResolved, Reference, Scope,
 from pytest_netconform.matching.rows import Fields
 from pytest_netconform.matching.values import Literal
 from pytest_netconform.questions import Answer, NotHere, Question, Unknown
-from pytest_netconform.verdicts import Judgement, erred, skipped
+from pytest_netconform.verdicts import Finding, Judgement, Verdict, skipped
 
 Answers = Mapping[Question, Answer]
 NO_DEPTH = (
@@ -82,7 +82,8 @@ def _judged(part: Part, answers: Answers, before: Answers | None) -> Judgement:
         return part.judge(answer, earlier)
     found = earlier if isinstance(answer, tuple) else answer
     if isinstance(found, Unknown):
-        return erred(f"{part.question} could not be observed: {found.reason}")
+        text = f"{part.question} could not be observed: {found.reason}"
+        return Judgement((Finding(Verdict.ERROR, text, untold=found.untold),))
     assert isinstance(found, NotHere), "an answer is rows, or the reason why there are none"
     return skipped(f"{part.question}: {found.reason}")
 

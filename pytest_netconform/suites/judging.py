@@ -44,7 +44,7 @@ class Judge:
         judged, key = self.observation.judged, f"{suite.name}::"
         if key not in judged:
             look = Look(self.observation, self.target, self.target)
-            judged[key] = judge_condition(suite.when, look, Scope(look.variables_of(suite)))
+            judged[key] = as_evidence(judge_condition(suite.when, look, Scope(look.variables_of(suite))))
         return judged[key]
 
     def judge(self, check: Check) -> Judgement:
@@ -129,6 +129,13 @@ class Judge:
             return placed(nothing("'for' binds nothing", check.or_none), look)
         judgements = (bearing(judge_condition(check.condition, look, each), each.bound) for each in scopes)
         return Judgement.join([wrong, *judgements])
+
+
+def as_evidence(judgement: Judgement) -> Judgement:
+    """Take for no evidence what a recording is silent on; all else that was not observed stays an error."""
+    return Judgement(
+        tuple(replace(each, verdict=Verdict.FAIL) if each.untold else each for each in judgement.findings)
+    )
 
 
 def bearing(judgement: Judgement, bound: Mapping[str, Fact]) -> Judgement:

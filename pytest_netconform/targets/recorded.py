@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from glob import has_magic
 
-from pytest_netconform.errors import Unreadable
+from pytest_netconform.errors import Unreadable, Untold
 from pytest_netconform.facts.files import File, file_of
 from pytest_netconform.facts.sysctls import parse_sysctl_dump
 from pytest_netconform.kernel.evidence import INTERRUPTED, failure, refuse_secret
 from pytest_netconform.kernel.tables import COMMANDS, LEGACY, SECRET_SYSCTLS, path_matches
-from pytest_netconform.targets.recordings import Recording, unescaped
+from pytest_netconform.targets.recordings import ABOUT, Recording, unescaped
 
 STATUS = re.compile(r"-?[0-9]{1,5}")
 MODE, SIZE = re.compile(r"[0-7]{1,5}"), re.compile(r"[0-9]{1,18}")
@@ -122,7 +122,7 @@ class RecordedEvidence:
     # Files
 
     def files(self, pattern: str) -> tuple[File, ...]:
-        if not self.recording.complete:
+        if not self.recording.complete and not self.recording.has("files.tsv"):
             return self._kept(pattern)
         if not any(covers(looked_for, pattern) for looked_for in self._files.looked_for):
             raise Unreadable(f"{self.recording.shown('files.tsv')}: {pattern} was not looked for")
@@ -141,18 +141,15 @@ class RecordedEvidence:
         text = self.recording.text(f"files{name}") if outcome == "kept" else None
         return file_of(path, kind, int(size), int(mode, 8), text, unescaped(target) or None)
 
-    def _kept(self, pattern: str) -> tuple[File, ...]:
-        """Give the files that were kept: of those in format 0, nothing else is known."""
-        paths = (
-            name.removeprefix("files") for name in self.recording.store.names() if name.startswith("files/")
-        )
-        kept = (
-            (path, self.recording.read(f"files{path}")) for path in sorted(paths) if matches(path, pattern)
-        )
-        return tuple(
-            file_of(path, "file", len(content), 0o644, content.decode(errors="replace"))
-            for path, content in kept
-        )
+    def _kept(self, path: str) -> tuple[File, ...]:
+        """Give a file that was kept: of those that were not, format 0 does not say whether they were there.
+
+        Raises: Untold.
+        """
+        if has_magic(path) or not self.recording.has(f"files{path}"):
+            raise Untold(f"{self.recording.shown(ABOUT)}: a recording of format 0 does not tell of {path}")
+        content = self.recording.read(f"files{path}")
+        return (file_of(path, "file", len(content), 0o644, content.decode(errors="replace")),)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from dictionary import (
 
 from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.files import file_of
-from pytest_netconform.questions import Answer
+from pytest_netconform.questions import Answer, Unknown
 from pytest_netconform.suites.library import Library
 from pytest_netconform.verdicts import Verdict
 
@@ -196,3 +196,14 @@ def test_what_a_pipe_would_say_is_not_known_to_be_absent(tmp_path: Path) -> None
     assert finding.verdict is Verdict.ERROR
     directory = Dictionary({"file": (file_of("/run/d", "directory", 0, 0o755, None),)})
     assert judge_one(tmp_path, "file: {path: /run/d, text: absent}", directory).verdict is Verdict.PASS
+
+
+def test_what_a_recording_is_silent_on_is_no_evidence_but_an_error_of_a_check(tmp_path: Path) -> None:
+    silent = Unknown("a recording of format 0 does not tell of /x", untold=True)
+    text = checks("c: {file: {none: {path: /x}}}", "when: {file: {path: /x}}\n")
+    judge = judge_of(tmp_path, text, Dictionary({"file": silent}))
+    suite = judge.suites["x"]
+    assert judge.applies(suite).verdict is Verdict.FAIL
+    assert judge.judge(suite.checks["c"]).verdict is Verdict.ERROR
+    unread = judge_of(tmp_path, text, Dictionary({"file": UNKNOWN}))
+    assert unread.applies(unread.suites["x"]).verdict is Verdict.ERROR

@@ -178,6 +178,32 @@ def test_a_table_that_changed_while_it_was_recorded_is_unknown(tmp_path: Path) -
     assert answer.reason.endswith("self/bridge-fdb.json: Dump was interrupted when the node was recorded")
 
 
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        (Question("file", "/run/flannel/subnet.env"), True),
+        (Question("file", "/etc/cni/net.d/10-calico.conflist"), False),
+        (Question("file", "/etc/cni/net.d/*"), False),
+        (Question("persisted", "net.ipv4.ip_forward"), False),
+    ],
+    ids=str,
+)
+def test_what_format_0_did_not_keep_is_not_known_to_be_absent(question: Question, told: bool) -> None:
+    answer = target(CLUSTER / "node1").observe(question)
+    assert isinstance(answer, Unknown) is not told
+    if isinstance(answer, Unknown):
+        assert answer.untold
+        assert "recording: a recording of format 0 does not tell of /etc/" in answer.reason
+
+
+def test_format_0_with_a_list_of_files_is_believed(tmp_path: Path) -> None:
+    files = {name: content for name, content in WHOLE.items() if name != "SHA256SUMS"}
+    files["recording"] = b"format\tnetconform-recording-0\nnode\tnode1\n"
+    node = target(write(tmp_path, files))
+    assert node.observe(Question("file", "/etc/nothing")) == ()
+    assert isinstance(node.observe(Question("file", "/etc/hosts")), Unknown)
+
+
 def test_a_sysctl_that_could_not_be_read_is_unknown_and_the_others_are_not(tmp_path: Path) -> None:
     files = dict(WHOLE)
     complaints = (
