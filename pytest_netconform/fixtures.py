@@ -74,3 +74,50 @@ def capture() -> type[Capture]:
     from pytest_netconform.nodes import Capture
 
     return Capture
+
+
+@pytest.fixture
+def vxlan(_netconform_net: Net) -> Callable[..., tuple[Device, ...]]:
+    """Join namespaces by a VXLAN: `vxlan(a, b, vni=10, dev="eth0", subnet="10.9.0.0/24")`. Scope: function.
+
+    Needs root, or netconform_userns. Teardown destroys its devices.
+    """
+    _skip_without("vxlan")
+    return _netconform_net.vxlan
+
+
+@pytest.fixture
+def macvlan(_netconform_net: Net) -> Callable[..., Device]:
+    """Make devices with a MAC address of their own upon another: `macvlan(eth0, pod)`. Scope: function.
+
+    Needs root, or netconform_userns. Teardown destroys them.
+    """
+    _skip_without("macvlan")
+    return _netconform_net.macvlan
+
+
+@pytest.fixture
+def vlan(_netconform_net: Net) -> Callable[..., Device]:
+    """Make VLANs upon a device: `vlan(eth0, 10)`. Scope: function.
+
+    Needs root, or netconform_userns, and a kernel that has them; else skips. Teardown destroys them.
+    """
+    _skip_without("vlan")
+    return _netconform_net.vlan
+
+
+@pytest.fixture
+def dummy(_netconform_net: Net) -> Callable[..., Device]:
+    """Make devices that lead nowhere: `dummy(a, addr="10.0.0.1/32")`. Scope: function.
+
+    Needs root, or netconform_userns, and a kernel that has them; else skips. Teardown destroys them.
+    """
+    _skip_without("dummy")
+    return _netconform_net.dummy
+
+
+def _skip_without(kind: str) -> None:
+    from pytest_netconform.kernel.features import lacking
+
+    if reason := lacking(kind):
+        pytest.skip(reason)

@@ -6,9 +6,33 @@ from typing import Any
 
 import pytest
 
-from pytest_netconform.fixtures import _netconform_net, bridge, capture, lan, netns, node, veth
+from pytest_netconform.fixtures import (
+    _netconform_net,
+    bridge,
+    capture,
+    dummy,
+    lan,
+    macvlan,
+    netns,
+    node,
+    veth,
+    vlan,
+    vxlan,
+)
 
-__all__ = ["_netconform_net", "bridge", "capture", "lan", "netns", "node", "veth"]
+__all__ = [
+    "_netconform_net",
+    "bridge",
+    "capture",
+    "dummy",
+    "lan",
+    "macvlan",
+    "netns",
+    "node",
+    "veth",
+    "vlan",
+    "vxlan",
+]
 
 USERNS = "netconform_userns"
 MARK = "netconform(suite, severity): a check or a lab; select with -m \"netconform(severity='blocker')\""

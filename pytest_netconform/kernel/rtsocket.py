@@ -16,7 +16,8 @@ from pytest_netconform.kernel.netlink import NLM_F_ACK, Netlink, attribute
 from pytest_netconform.kernel.rtnetlink import Dev, Interface, Request
 
 RTM_GETLINK, RTM_GETADDR = 18, 22
-RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, IFLA_OPERSTATE, IF_OPER_UP = 1, 9, 16, 6
+RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR = 1, 9
+IFLA_MTU, IFLA_OPERSTATE, IF_OPER_UP = 4, 16, 6
 IFA_ADDRESS, IFA_LOCAL, IFA_F_TENTATIVE = 1, 2, 0x40
 SIOCGIFINDEX = 0x8933
 SOCKET = (socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
@@ -45,13 +46,22 @@ class Rtnetlink:
 
     def has(self, ifname: str) -> bool:
         """Ask whether there is a device of this name."""
+        return self.ifindex(ifname) is not None
+
+    def ifindex(self, ifname: str) -> int | None:
+        """Look up the number of a device; None where there is none."""
         try:
-            fcntl.ioctl(self._netlink.sock, SIOCGIFINDEX, struct.pack("16s24x", ifname.encode()))
+            found = fcntl.ioctl(self._netlink.sock, SIOCGIFINDEX, struct.pack("16s24x", ifname.encode()))
         except OSError as error:
             if error.errno == errno.ENODEV:
-                return False
+                return None
             raise
-        return True
+        return int(struct.unpack_from("=16xi", found)[0])
+
+    def mtu(self, dev: Dev) -> int:
+        body = struct.pack("=4xi8x", dev.ifindex)
+        (link,) = self._netlink.ask(RTM_GETLINK, body, NLM_F_ACK)
+        return int(struct.unpack("=I", attribute(link.body, 16, IFLA_MTU))[0])
 
     def addresses(self) -> list[tuple[int, Interface]]:
         """List ifindex and address of every address."""

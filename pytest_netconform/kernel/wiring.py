@@ -38,6 +38,34 @@ def interfaces(
     return first, second
 
 
+def addresses_of(
+    subnets: str | Sequence[str] | None, addrs: Sequence[str | None] | None, n: int
+) -> list[tuple[Interface, ...]]:
+    """Settle the addresses of *n* ends: those given, else the first ones of each subnet, else none.
+
+    Raises: BuildError for an address that is outside the subnets, or has no prefix length from anywhere.
+    """
+    if addrs is None:
+        return hosts_of(subnets, n) if subnets else [()] * n
+    if len(addrs) != n:
+        raise BuildError(f"{len(addrs)} addresses for {n} ends: give one for each, or None")
+    networks = [_network(subnet) for subnet in ([subnets] if isinstance(subnets, str) else subnets or ())]
+    return [(_within(networks, addr),) if addr else () for addr in addrs]
+
+
+def addresses_from(addrs: str | Sequence[str] | None) -> tuple[Interface, ...]:
+    """Read the addresses of one device, each with its prefix length.
+
+    Raises: BuildError.
+    """
+    return tuple(_interface(addr) for addr in ([addrs] if isinstance(addrs, str) else addrs or ()))
+
+
+def lladdr(ifindex: int) -> str:
+    """Give a device a MAC address of its own, by which a person finds it in a capture."""
+    return f"02:6e:66:{ifindex >> 16 & 0xFF:02x}:{ifindex >> 8 & 0xFF:02x}:{ifindex & 0xFF:02x}"
+
+
 def hosts_of(subnets: str | Sequence[str], n: int) -> list[tuple[Interface, ...]]:
     """Give each of *n* hosts its address of each subnet.
 

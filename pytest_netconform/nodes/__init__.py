@@ -1,5 +1,6 @@
 """What a test holds in its hand: nets, their namespaces and nodes, and the devices between them."""
 
+from pytest_netconform.kernel.features import supports
 from pytest_netconform.kernel.userns import enter as enter_userns
 from pytest_netconform.nodes.capture import Capture
 from pytest_netconform.nodes.devices import Bridge, Device
@@ -7,4 +8,15 @@ from pytest_netconform.nodes.hosts import Hosts
 from pytest_netconform.nodes.namespaces import Links, Netns, Node
 from pytest_netconform.nodes.net import Net
 
-__all__ = ["Bridge", "Capture", "Device", "Hosts", "Links", "Net", "Netns", "Node", "enter_userns"]
+__all__ = [
+    "Bridge",
+    "Capture",
+    "Device",
+    "Hosts",
+    "Links",
+    "Net",
+    "Netns",
+    "Node",
+    "enter_userns",
+    "supports",
+]

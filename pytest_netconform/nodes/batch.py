@@ -11,6 +11,7 @@ from typing import TypeVar
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.rtnetlink import Request, addr_add, bridge_add, link_delete, link_up, veth_add
 from pytest_netconform.kernel.rtsocket import Rtnetlink, open_rtnetlinks
+from pytest_netconform.kernel.wiring import lladdr
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.namespaces import Netns
 
@@ -29,11 +30,21 @@ class Pair:
     master: Bridge | None = None
 
 
+@dataclass(frozen=True)
+class Single:
+    """A device to be made by a request to *asked*, which for one upon another is where that other is."""
+
+    device: Device
+    request: Request
+    asked: Netns
+
+
 class Batch:
-    """Bridges, veth pairs, and what comes when these are up, such as routes; `build` does it all."""
+    """Bridges, veth pairs, other devices, and what comes after, such as routes; `build` does it all."""
 
     def __init__(self) -> None:
         self._bridges: list[tuple[Bridge, int | None]] = []
+        self._singles: list[Single] = []
         self._pairs: list[Pair] = []
         self._later: dict[Netns, list[Request]] = defaultdict(list)
 
@@ -42,6 +53,10 @@ class Batch:
 
     def veth(self, pair: Pair) -> None:
         self._pairs.append(pair)
+
+    def link(self, device: Device, request: Request, asked: Netns | None = None) -> None:
+        """Have a device of any other kind made; it may stand upon one of the pairs."""
+        self._singles.append(Single(device, request, asked or device.netns))
 
     def later(self, netns: Netns, *requests: Request) -> None:
         """Have requests carried out when all links are up and all addresses can be used."""
@@ -64,7 +79,11 @@ class Batch:
     def _creations(self) -> Iterator[tuple[Netns, Request]]:
         """Make all devices, ports as ports: a further request for each would take half as long again."""
         for bridge, mtu in self._bridges:
-            yield bridge.netns, bridge_add(bridge.ifname, index=bridge.ifindex, mtu=mtu, up=True)
+            pinned = lladdr(bridge.ifindex)  # or it would take another with each port
+            request = bridge_add(
+                bridge.ifname, index=bridge.ifindex, mtu=mtu, address=pinned, stp=False, up=True
+            )
+            yield bridge.netns, request
         for pair in self._pairs:
             nets = (pair.first.netns.namespaces.net, pair.second.netns.namespaces.net)
             assert nets[0] is not None
@@ -73,6 +92,8 @@ class Batch:
                 pair.first.netns,
                 veth_add(pair.first, nets[0], pair.second, nets[1], pair.mtu, master=pair.master, up=True),
             )
+        for single in self._singles:
+            yield single.asked, single.request
 
     def _settings(self) -> Iterator[tuple[Netns, Request]]:
         """Give every device its addresses, and set up what is not yet."""
@@ -94,10 +115,12 @@ class Batch:
         yield from (bridge for bridge, _ in self._bridges)
         for pair in self._pairs:
             yield from (pair.first, pair.second)
+        yield from (single.device for single in self._singles)
 
     def _delete(self) -> None:
         """Delete what was made; the other end of a pair goes with the first."""
-        firsts = [*(bridge for bridge, _ in self._bridges), *(pair.first for pair in self._pairs)]
+        bridges, singles = (bridge for bridge, _ in self._bridges), (each.device for each in self._singles)
+        firsts = [*singles, *bridges, *(pair.first for pair in self._pairs)]
         for rtnetlink, own in _speaking(_by_netns((each.netns, each) for each in firsts)):
             for device in own:
                 with suppress(BuildError):  # it was never made

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.facts.links import Link
-from pytest_netconform.kernel.rtnetlink import Interface, link_master
+from pytest_netconform.kernel.rtnetlink import Interface, link_master, link_nomaster, port_set
 from pytest_netconform.nodes.namespaces import Netns
 
 
@@ -18,6 +20,16 @@ class Device:
     ifname: str
     ifindex: int
     addresses: tuple[Interface, ...] = ()
+
+    @classmethod
+    def of(cls, netns: Netns, ifname: str) -> Self:
+        """Take a device that is there already, such as one that a command made.
+
+        Raises: BuildError if there is none of this name.
+        """
+        ifindex = netns.device(ifname).ifindex
+        addresses = (address for index, address in netns.rtnetlink.addresses() if index == ifindex)
+        return cls(netns, ifname, ifindex, tuple(addresses))
 
     def __repr__(self) -> str:
         return f"<{self.ifname} of {self.netns.name}>"
@@ -39,15 +51,39 @@ class Bridge(Device):
 
     __slots__ = ()
 
-    def attach(self, *ports: Device) -> None:
+    def attach(
+        self,
+        *ports: Device,
+        hairpin: bool | None = None,
+        learning: bool | None = None,
+        flood: bool | None = None,
+        isolated: bool | None = None,
+        neigh_suppress: bool | None = None,
+    ) -> None:
         """Make devices ports of the bridge, and wait until it forwards between those that are up.
 
-        Raises: BuildError for a device of another namespace.
+        Raises: BuildError for a device of another namespace, or that can be no port; then none of them is.
         """
         for port in ports:
             if port.netns is not self.netns:
                 raise BuildError(f"{port!r} cannot be a port of {self!r}, which is in another namespace")
+        given = {
+            "hairpin": hairpin,
+            "learning": learning,
+            "flood": flood,
+            "isolated": isolated,
+            "neigh_suppress": neigh_suppress,
+        }
+        options = {name: value for name, value in given.items() if value is not None}
         rtnetlink = self.netns.rtnetlink
-        rtnetlink.do(*(link_master(port, self) for port in ports))
+        try:
+            rtnetlink.do(*(link_master(port, self) for port in ports))
+            if options:
+                rtnetlink.do(*(port_set(port, **options) for port in ports))
+        except BuildError:
+            for port in ports:
+                with suppress(BuildError):
+                    rtnetlink.do(link_nomaster(port))
+            raise
         if any(rtnetlink.is_up(port) for port in ports):
             rtnetlink.await_up(self)

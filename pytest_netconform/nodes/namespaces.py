@@ -22,6 +22,7 @@ from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.rtnetlink import Interface
 from pytest_netconform.kernel.rtsocket import Rtnetlink
 from pytest_netconform.kernel.sysctls import Sysctls
+from pytest_netconform.nodes.configuring import Configurable
 from pytest_netconform.nodes.probing import Probing
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Links:
         return f"<links of {self._where}: {', '.join(link.ifname for link in self._links)}>"
 
 
-class Netns(Probing):
+class Netns(Probing, Configurable):
     """A network namespace of a net; commands in it see the host's files."""
 
     def __init__(self, namespaces: Namespaces) -> None:

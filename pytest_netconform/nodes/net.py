@@ -16,6 +16,7 @@ from pytest_netconform.nodes.batch import Batch, Pair
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.hosts import Hosts
 from pytest_netconform.nodes.namespaces import Netns, Node
+from pytest_netconform.nodes.virtual import VirtualDevices
 
 FIRST_IFINDEX = 1001
 """Above those that the kernel gives by itself; each device of a net has an ifindex of its own."""
@@ -23,7 +24,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*")
 HOSTNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 
 
-class Net:
+class Net(VirtualDevices):
     """Namespaces, nodes and wires; leaving its context destroys them, and so does our own death, of any kind.
 
     Needs: CAP_SYS_ADMIN, CAP_NET_ADMIN; CAP_NET_RAW for pings.

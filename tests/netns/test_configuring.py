@@ -1,0 +1,131 @@
+"""A namespace changed without a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pytest_netconform.errors import BuildError
+from pytest_netconform.nodes import Net, Netns
+
+
+@pytest.fixture
+def net() -> Iterator[Net]:
+    with Net() as net:
+        yield net
+
+
+@pytest.fixture
+def one(net: Net) -> Netns:
+    """One end of a wire whose other end is named two."""
+    one = net.netns("one")
+    net.veth(one, net.netns("two"), subnet=("192.0.2.0/24", "2001:db8::/64"))
+    return one
+
+
+def test_addresses_can_be_used_at_once(net: Net, one: Netns) -> None:
+    net["two"].add_addr("eth0", "10.0.0.1/32")
+    net["two"].add_addr("eth0", "2001:db8:1::1/128")
+    one.add_route("10.0.0.1", dev="eth0")
+    one.add_route("2001:db8:1::/48", via="2001:db8::2")
+    assert one.ping("10.0.0.1").replied
+    assert one.ping("2001:db8:1::1").replied
+
+
+def test_routes_of_every_shape(one: Netns) -> None:
+    one.add_route("default", via="192.0.2.2", metric=100)
+    one.add_route("10.1.0.0/16", via="203.0.113.1", dev="eth0", onlink=True, table=100)
+    one.add_route("10.2.0.0/16", nexthops={"192.0.2.2": 1, "192.0.2.3": 3})
+    one.add_route("10.3.0.0/16", type="unreachable")
+    one.add_route("10.4.0.0/16", via="192.0.2.2", src="192.0.2.1", mtu=1400)
+    one.add_route("10.4.0.0/16", via="192.0.2.3", replace=True)
+    routes = {route.dst: route for route in one.routes if route.family == "inet"}
+    assert (routes["default"].gateway, routes["default"].metric) == ("192.0.2.2", 100)
+    assert (routes["10.1.0.0/16"].flags, routes["10.1.0.0/16"].table) == (("onlink",), "100")
+    hops = routes["10.2.0.0/16"].nexthops
+    assert [(hop["gateway"], hop["weight"]) for hop in hops] == [("192.0.2.2", 1), ("192.0.2.3", 3)]
+    assert routes["10.3.0.0/16"].type == "unreachable"
+    assert routes["10.4.0.0/16"].gateway == "192.0.2.3"
+
+
+def test_rules_lead_elsewhere(one: Netns) -> None:
+    one.add_rule(table=100, priority=10, src="192.0.2.1", fwmark=0x4000, fwmask=0xF000)
+    one.add_rule("prohibit", priority=11, iif="eth0", dst="10.0.0.0/8")
+    one.add_rule("blackhole", priority=12, family="inet6")
+    rules = {(rule.family, rule.priority): rule for rule in one.rules}
+    assert rules["inet", 10].table == "100"
+    assert (rules["inet", 10].fwmark, rules["inet", 10].fwmask) == ("0x4000", "0xf000")
+    assert (rules["inet", 11].action, rules["inet", 11].iif) == ("prohibit", "eth0")
+    assert rules["inet6", 12].action == "blackhole"
+
+
+def test_a_wrong_neighbour_loses_packets_until_it_is_set_right(net: Net, one: Netns) -> None:
+    right = net["two"].links["eth0"].address
+    one.add_neigh("192.0.2.2", "02:00:00:00:00:99", "eth0")
+    assert one.ping("192.0.2.2", timeout_s=0.2).lost
+    one.add_neigh("192.0.2.2", right, "eth0")
+    assert one.ping("192.0.2.2").replied
+
+
+def test_entries_of_a_bridge_and_of_a_vxlan(net: Net, one: Netns) -> None:
+    (end,) = net.vxlan(one, vni=10, addrs=("10.9.0.1/24",))
+    one.add_fdb("00:00:00:00:00:00", end, dst="192.0.2.2", append=True)
+    one.add_fdb("00:00:00:00:00:00", "vxlan10", dst="192.0.2.3", append=True, via="eth0")
+    found = [(entry.dst, entry.via) for entry in one.fdb if entry.dev == "vxlan10" and entry.dst]
+    assert found == [("192.0.2.2", None), ("192.0.2.3", "eth0")]
+
+
+def test_links_are_changed(one: Netns) -> None:
+    one.set_link("eth0", mtu=1300, address="02:00:00:00:00:07")
+    assert (one.links["eth0"].mtu, one.links["eth0"].address) == (1300, "02:00:00:00:00:07")
+    one.set_link("eth0", up=False)
+    assert "UP" not in one.links["eth0"].flags
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda one: one.set_link("eth9", up=True), "one has no device 'eth9', but lo, eth0"),
+        (lambda one: one.set_link("eth0", mtu=1), r"one: link set eth0 mtu 1: .*\(EINVAL\)"),
+        (
+            lambda one: one.set_link("eth0", address="03:00:00:00:00:01"),
+            "one: link set eth0: address: 03.* multicast",
+        ),
+        (lambda one: one.add_addr("eth0", "10.0.0.1"), "one: address 10.0.0.1 has no prefix length"),
+        (lambda one: one.add_addr("eth0", "192.0.2.1/24"), "one: addr add 192.0.2.1/24 dev eth0: .*EEXIST"),
+        (
+            lambda one: one.add_route("10.0.0.0/8", via="203.0.113.9"),
+            "one: route add .*Nexthop has invalid gateway",
+        ),
+        (lambda one: one.add_route("10.0.0.1/8"), "one: route add 10.0.0.1/8: 10.0.0.1/8 has host bits set"),
+        (
+            lambda one: one.add_route("10.0.0.0/8", type="no"),
+            "one: route add 10.0.0.0/8: type: expected one of",
+        ),
+        (lambda one: one.add_rule(), "one: rule add lookup: a lookup needs a table"),
+        (
+            lambda one: one.add_rule("nop", family="ipv6"),
+            "one: rule add: family: expected inet or inet6, got 'ipv6'",
+        ),
+        (
+            lambda one: one.add_neigh("192.0.2.2", "x", "eth0"),
+            "one: neigh replace 192.0.2.2: lladdr: expected a MAC",
+        ),
+        (lambda one: one.add_fdb("x", "eth0"), "one: fdb add x: lladdr: expected a MAC address"),
+    ],
+)
+def test_a_mistake_is_told_with_the_place_and_changes_nothing(
+    one: Netns, change: Callable[[Netns], None], words: str
+) -> None:
+    before = (tuple(one.links), one.addrs, one.routes, one.rules)
+    with pytest.raises(BuildError, match=words):
+        change(one)
+    assert [link.mtu for link in one.links] == [link.mtu for link in before[0]]
+    assert (one.addrs, one.routes, one.rules) == before[1:]
+
+
+def test_a_device_of_another_namespace_is_not_taken_for_ours(net: Net, one: Netns) -> None:
+    _, there = net.veth(one, net["two"], ifnames=("eth1", "eth1"))
+    with pytest.raises(BuildError, match="one has no device 'eth1', but lo, eth0, eth1"):
+        one.set_link(there, up=False)
