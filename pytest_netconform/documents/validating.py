@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from pytest_netconform.documents.document import Document, KeyPath
 from pytest_netconform.documents.known import known_keys
-from pytest_netconform.documents.words import LONGEST_SHOWN, shown, suggest
+from pytest_netconform.documents.words import LONGEST_SHOWN, closest, shown
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -149,7 +149,7 @@ def expectation(found: Misfit, value: Any) -> str:
     if isinstance(value, int | float):
         hint = "" if found.forms != ("text",) else " (write it in quotes)"
     elif isinstance(value, str):
-        hint = suggest(value, found.choices)
+        hint = closest(value, found.choices)
     return labelled(found.path, f"expected {' or '.join(dict.fromkeys(found.forms))}, got {got}{hint}")
 
 
@@ -163,7 +163,7 @@ def labelled(path: KeyPath, message: str) -> str:
 
 def unknown_key(key: str, known: list[str]) -> str:
     """Say that a key is unknown, and which are not."""
-    hint = suggest(key, known)
+    hint = closest(key, known)
     if not hint and 0 < len(known) <= MOST_LISTED:
         hint = f" (known: {', '.join(known)})"
     return f"unknown key {shown(key)}{hint}"

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 LONGEST_SHOWN = 60
+MOST_LISTED = 50
 
 
 def described(value: Any) -> str:
@@ -62,6 +63,20 @@ def _escaped(char: str) -> str:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Name the known word that was probably meant: ` (did you mean 'policy'?)`, or nothing."""
-    close = get_close_matches(word[:LONGEST_SHOWN], list(known), n=1)
+    """Name the known word that was probably meant, ` (did you mean 'policy'?)`; else list what is known."""
+    words = list(known)
+    return closest(word, words) or known_words(words)
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Name the known word that was probably meant, or nothing."""
+    words = list(known)
+    same = [each for each in words if each.casefold() == word.casefold()]
+    close = same or get_close_matches(word[:LONGEST_SHOWN], words, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def known_words(known: Iterable[str]) -> str:
+    """List the known words, if they are not too many: ` (known: a, b)`."""
+    words = list(dict.fromkeys(known))
+    return f" (known: {harmless(', '.join(words))})" if 0 < len(words) <= MOST_LISTED else ""

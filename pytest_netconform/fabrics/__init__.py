@@ -49,9 +49,7 @@ def find(name: str) -> Kind:
     """
     known = kinds()
     if name not in known:
-        raise BuildError(
-            f"unknown fabric {shown(name)}{suggest(name, known)}; known: {', '.join(sorted(known))}"
-        )
+        raise BuildError(f"unknown fabric {shown(name)}{suggest(name, sorted(known))}")
     return known[name]
 
 

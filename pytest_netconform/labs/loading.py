@@ -100,8 +100,7 @@ class _Loader:
             if not isinstance(name, str):
                 at.child(i).problem(f"expected the name of a suite, got {described(name)}")
             elif self._suite(name) is None:
-                known = suggest(name, self.library.names()) or f" (known: {', '.join(self.library.names())})"
-                at.child(i).problem(f"unknown suite {name!r}{known}")
+                at.child(i).problem(f"unknown suite {name!r}{suggest(name, self.library.names())}")
         return tuple(map(str, names))
 
     def _suite(self, name: str) -> Suite | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from pytest_netconform.documents import Document, KeyPath, shown, suggest
+from pytest_netconform.documents import Document, KeyPath, shown
+from pytest_netconform.documents.words import closest, known_words
 
 MOST_PROBLEMS = 100
 MOST_COMPARED = 300
@@ -66,6 +67,10 @@ class At:
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """Name the known word that was probably meant; of very many, some of about its length are compared."""
-    alike = (each for each in known if abs(len(each) - len(word)) <= LENGTHS_APART)
-    return suggest(word, islice(alike, MOST_COMPARED))
+    """Name the known word that was probably meant, or what is known.
+
+    Of very many, some of about its length are compared.
+    """
+    words = list(known)
+    alike = (each for each in words if abs(len(each) - len(word)) <= LENGTHS_APART)
+    return closest(word, islice(alike, MOST_COMPARED)) or known_words(words)

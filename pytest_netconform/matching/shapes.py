@@ -9,6 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pytest_netconform.documents import suggest
+from pytest_netconform.documents.words import closest
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.scalars import CIDR_PARTS
 
@@ -117,7 +118,7 @@ def wrong_step(shape: Shape, step: str, name: str) -> str:
     subject = f"field {name!r}" if name else "it"
     if shape.kind is str:
         return (
-            f"{subject} is text and has only {', '.join(CIDR_PARTS)}, not {step!r}{suggest(step, CIDR_PARTS)}"
+            f"{subject} is text and has only {', '.join(CIDR_PARTS)}, not {step!r}{closest(step, CIDR_PARTS)}"
         )
     return f"{subject} is {shape.words} and has no {step!r}"
 

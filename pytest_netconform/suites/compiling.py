@@ -6,8 +6,9 @@ from typing import Any
 
 from pytest_netconform.checks.registry import kinds
 from pytest_netconform.documents import described, shown
+from pytest_netconform.documents.words import closest
 from pytest_netconform.facts.netns import Netns
-from pytest_netconform.matching.at import At, meant
+from pytest_netconform.matching.at import At
 from pytest_netconform.matching.compiling import compile_quantified
 from pytest_netconform.matching.context import Context
 from pytest_netconform.matching.parsing import NAME, Names
@@ -35,7 +36,7 @@ def compile_place(spec: Any, at: At, names: Names) -> Place | None:
     if isinstance(spec, dict) and len(spec) == 1:
         at.child(next(iter(spec))).unknown("place", next(iter(spec)), PLACES)
     else:
-        hint = meant(spec, PLACES) if isinstance(spec, str) else ""
+        hint = closest(spec, PLACES) if isinstance(spec, str) else ""
         at.problem(f"a place is node or {{netns: {{...}}}}, got {shown(spec)}{hint}")
     return None
 

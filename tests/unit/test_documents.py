@@ -311,5 +311,10 @@ def test_a_file_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest
 
 def test_a_near_word_is_suggested() -> None:
     assert suggest("polcy", ["policy", "table"]) == " (did you mean 'policy'?)"
-    assert suggest("x", ["policy", "table"]) == ""
+    assert suggest("POLICY", ["policy", "table"]) == " (did you mean 'policy'?)"
     assert suggest("polcy", []) == ""
+
+
+def test_without_a_near_word_all_that_is_known_is_listed() -> None:
+    assert suggest("x", ["policy", "table"]) == " (known: policy, table)"
+    assert suggest("x", map(str, range(100))) == ""

@@ -53,9 +53,7 @@ def test_every_kind_says_in_one_line_what_it_is() -> None:
 
 
 def test_an_unknown_fabric_names_the_one_that_was_meant() -> None:
-    with pytest.raises(
-        BuildError, match=r"unknown fabric 'calcio' \(did you mean 'calico'\?\); known: calico"
-    ):
+    with pytest.raises(BuildError, match=r"unknown fabric 'calcio' \(did you mean 'calico'\?\)"):
         find("calcio")
 
 

@@ -147,7 +147,7 @@ def test_no_attribute_of_python_can_be_reached() -> None:
     ("written", "told"),
     [
         ("${lnk.mtu}", "unknown variable 'lnk' in '${lnk.mtu}' (did you mean 'link'?)"),
-        ("${xyz}", "unknown variable 'xyz' in '${xyz}'"),
+        ("${xyz}", f"unknown variable 'xyz' in '${{xyz}}' (known: {', '.join(NAMES)})"),
         ("${link.mtuu}", "'${link.mtuu}': unknown field 'mtuu' (did you mean 'mtu'?)"),
         ("${link}", "'${link}': a Link is no single value; name a field of it"),
         ("${link.info}", "'${link.info}': a mapping is no single value; name what is in it"),
@@ -183,7 +183,7 @@ def test_a_reference_in_a_value_is_told_at_its_place() -> None:
     told = refused(rows_of, '{ifname: x, mtu: "<= ${link.mtuu - 50}", info: {id: "${x.y}"}}', Link, NAMES)
     assert told == [
         "24: '${link.mtuu - 50}': unknown field 'mtuu' (did you mean 'mtu'?)",
-        "59: unknown variable 'x' in '${x.y}'",
+        f"59: unknown variable 'x' in '${{x.y}}' (known: {', '.join(NAMES)})",
     ]
 
 

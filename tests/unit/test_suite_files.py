@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from dictionary import checks, told, write
 
+from pytest_netconform.suites.library import Library
+
 K = "link: {ifname: lo}"
 
 
@@ -71,7 +73,7 @@ K = "link: {ifname: lo}"
                 "4:5: a place is node or {netns: {...}}, got 'nod' (did you mean 'node'?)",
                 "5:10: or_none: expected true or false, got 'yes'",
                 "6:8: unknown kind 'lnk' (did you mean 'link'?)",
-                "6:22: unknown place 'container'",
+                "6:22: unknown place 'container' (known: node, netns)",
                 "7:9: checks: expected a mapping, got a list",
             ],
             id="wrong forms all over the suite",
@@ -227,11 +229,11 @@ def test_a_broken_suite_tells_all_that_is_wrong(tmp_path: Path, text: str, probl
             """,
             [
                 "6:5: the check needs itself: a -> b -> a",
-                "6:16: unknown check 'nope'",
+                "6:16: unknown check 'nope' (known: a, b, c)",
                 "6:22: suite 'linux' has no check 'lopback' (did you mean 'loopback'?)",
-                "6:38: unknown suite 'nosuite'",
+                f"6:38: unknown suite 'nosuite' (known: {', '.join(Library().names())})",
                 "6:50: unknown suite 'linx' (did you mean 'linux'?)",
-                "6:72: unknown check 'q'",
+                "6:72: unknown check 'q' (known: a, b, c)",
                 "6:78: needs[7]: expected text, got 5 (write it in quotes)",
                 "12:5: the check needs itself: c -> c",
             ],
@@ -250,7 +252,7 @@ def test_a_broken_suite_tells_all_that_is_wrong(tmp_path: Path, text: str, probl
               {K}
             """,
             [
-                "6:10: unknown place 'container'",
+                "6:10: unknown place 'container' (known: node, netns)",
                 "9:18: unknown field 'knd' (did you mean 'kind'?)",
                 "10:44: an empty mapping matches everything; say what is expected",
                 "10:84: 'count' judges rows, but here they are only selected",
@@ -297,7 +299,7 @@ def test_a_broken_suite_tells_all_that_is_wrong(tmp_path: Path, text: str, probl
                 "8:11: say which: file needs a path, or in 'where' a pattern of them",
                 "10:14: a name is such as net.ipv4.ip_forward, not 'ip_forward'",
                 "10:29: 'net.ipv4.conf.*.x' is a pattern: write where: {name: ...}, each: {value: ...}",
-                "10:51: unknown variable 'x' in '${x.y}'",
+                "10:51: unknown variable 'x' in '${x.y}' (known: v)",
                 "10:85: an empty mapping matches everything; say what is expected",
                 "12:13: nothing is asked of sysctl; write name: value",
                 "14:16: persisted needs a name, not a pattern of names such as 'net.*'",

@@ -255,7 +255,7 @@ def test_what_says_something_is_not(written: str, hint: Any) -> None:
         ("{any_of: [false, eth0]}", str, "18: field is text, so it is never false (write it in quotes)"),
         ("true", tuple[str, ...], "8: field is text, so it is never true (write it in quotes)"),
         ("5", OPEN, "8: field is a mapping, so it is never 5"),
-        ("{id: 5}", str, "9: unknown key 'id'"),
+        ("{id: 5}", str, "9: unknown key 'id' (known: any_of, not, match, within, contains, grew)"),
         ("{mach: x}", str, "9: unknown key 'mach' (did you mean 'match'?)"),
         ("{mach: x}", tuple[str, ...], "9: unknown key 'mach' (did you mean 'match'?)"),
         ("{match: ^1}", bool, "9: 'match' is for text, and field is true or false"),
