@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import ipaddress
+import os
 import socket
 import struct
 import time
@@ -19,7 +20,7 @@ RTM_GETLINK, RTM_GETADDR = 18, 22
 RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR = 1, 9
 IFLA_MTU, IFLA_OPERSTATE, IF_OPER_UP = 4, 16, 6
 IFA_ADDRESS, IFA_LOCAL, IFA_F_TENTATIVE = 1, 2, 0x40
-SIOCGIFINDEX = 0x8933
+SIOCGIFINDEX, LONGEST = 0x8933, 15
 SOCKET = (socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
 PATIENCE_S = 10.0
 """Events come within a millisecond, but not while the kernel deletes many devices somewhere else."""
@@ -50,8 +51,11 @@ class Rtnetlink:
 
     def ifindex(self, ifname: str) -> int | None:
         """Look up the number of a device; None where there is none."""
+        name = os.fsencode(ifname)
+        if len(name) > LONGEST or b"\0" in name:  # or the kernel would look for its beginning
+            return None
         try:
-            found = fcntl.ioctl(self._netlink.sock, SIOCGIFINDEX, struct.pack("16s24x", ifname.encode()))
+            found = fcntl.ioctl(self._netlink.sock, SIOCGIFINDEX, struct.pack("16s24x", name))
         except OSError as error:
             if error.errno == errno.ENODEV:
                 return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Sequence
 from itertools import combinations
@@ -12,13 +13,13 @@ from pytest_netconform.kernel.rtnetlink import Interface
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LONGEST = 15
-IFNAME = re.compile(r"[^\s/:]+")
+IFNAME = re.compile(r"[^\s/:\0]+")
 
 
 def check_ifname(ifname: str) -> None:
     """Refuse what the kernel would refuse as the name of a device, or take for a pattern."""
-    if len(ifname.encode()) > LONGEST:
-        raise BuildError(f"device name {ifname!r} has {len(ifname.encode())} bytes; Linux takes {LONGEST}")
+    if (length := len(os.fsencode(ifname))) > LONGEST:
+        raise BuildError(f"device name {ifname!r} has {length} bytes; Linux takes {LONGEST}")
     if not IFNAME.fullmatch(ifname) or "%" in ifname or ifname in (".", ".."):
         raise BuildError(f"{ifname!r} is no name for a device")
 

@@ -129,3 +129,11 @@ def test_a_device_of_another_namespace_is_not_taken_for_ours(net: Net, one: Netn
     _, there = net.veth(one, net["two"], ifnames=("eth1", "eth1"))
     with pytest.raises(BuildError, match="one has no device 'eth1', but lo, eth0, eth1"):
         one.set_link(there, up=False)
+
+
+def test_no_device_is_found_by_the_beginning_of_its_name(net: Net, one: Netns) -> None:
+    net.veth(one, net["two"], ifnames=("a-name-so-long0", "eth1"))
+    one.set_link("a-name-so-long0", mtu=1400)
+    for name in ("a-name-so-long", "a-name-so-long00", "a-name-so-long0\0", "eth0\0x", "", "\udcff"):
+        with pytest.raises(BuildError, match="one has no device"):
+            one.set_link(name, up=False)

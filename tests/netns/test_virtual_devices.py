@@ -98,6 +98,17 @@ def test_any_number_of_ends_reach_each_other(net: Net, options: dict[str, Any]) 
             assert one.ping(f"198.51.100.{other}").replied
 
 
+def test_bridges_are_joined_by_a_vxlan_from_the_first_packet_on(net: Net, leaves: list[Netns]) -> None:
+    hosts = [net.netns("host1"), net.netns("host2")]
+    tunnels = net.vxlan(*leaves, vni=10)
+    for number, (leaf, host, tunnel) in enumerate(zip(leaves, hosts, tunnels, strict=True), start=1):
+        _, port = net.veth(
+            host, leaf, ifnames=("eth0", "port0"), addrs=(f"10.0.0.{number}/24", None), mtu=1450
+        )
+        net.bridge(leaf).attach(port, tunnel)
+    assert hosts[0].ping(hosts[1], size=1450, df=True).replied
+
+
 def test_without_learning_nothing_is_sent_to_those_it_is_not_for(net: Net) -> None:
     hosts = list(net.lan(3, subnet="192.0.2.0/24"))
     ends = net.vxlan(*hosts, vni=10, subnet="198.51.100.0/24", learning=False)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import rtnetlink as rt
@@ -85,7 +87,7 @@ Build = Callable[[], rt.Request]
         ),
         (
             lambda: rt.vlan_add("eth0.5000", ETH0, 5000),
-            "vlan add eth0.5000: id: expected a number from 0 to 4094, got 5000",
+            "vlan add eth0.5000: id: expected a number from 0 to 4095, got 5000",
         ),
         (
             lambda: rt.port_set(ETH0, hairpn=True),
@@ -148,6 +150,12 @@ Build = Callable[[], rt.Request]
             lambda: rt.fdb_add("02:00:00:00:00:01", ETH0, state="x"),
             "fdb add 02:00:00:00:00:01: state: expected one of permanent, static, dynamic, got 'x'",
         ),
+        (
+            lambda: rt.link_set(ETH0, mtu="1500"),
+            "link set eth0: mtu: expected a number from 0 to 4294967295, got '1500'",
+        ),
+        (lambda: rt.link_set(ETH0, name="a\0b"), "link set eth0: ifname: 'a\\x00b' has a NUL in it"),
+        (lambda: rt.bridge_add("br0", forward_delay_s=float("inf")), "bridge add br0: "),
     ],
 )
 def test_what_is_wrong_is_said_with_the_deed_and_the_word(build: Build, words: str) -> None:
@@ -198,3 +206,46 @@ def test_an_attribute_is_written_as_it_is_read() -> None:
         b"\x02\0\0\0\0\x0a",
         b"",
     ]
+
+
+WORDS = st.text(max_size=20) | st.sampled_from(
+    [
+        "10.0.0.0/8",
+        "192.0.2.1",
+        "default",
+        "2001:db8::1",
+        "::/0",
+        "02:00:00:00:00:01",
+        "link",
+        "bridge",
+        "eth0",
+    ]
+)
+NUMBERS = st.integers(-(1 << 33), 1 << 33)
+NULLABLE = st.none() | NUMBERS
+
+
+@given(WORDS, WORDS, WORDS, NUMBERS, NULLABLE)
+def test_any_words_and_numbers_make_a_request_or_an_error(
+    one: str, two: str, three: str, number: int, another: int | None
+) -> None:
+    builds: list[Build] = [
+        lambda: rt.link_add(one, two, mtu=another, address=three),
+        lambda: rt.link_set(ETH0, mtu=number, address=one, name=two),
+        lambda: rt.vxlan_add(one, number, local=two, remote=three, dstport=another, ttl=another),
+        lambda: rt.vxlan_add(one, number, group=two, mtu=another),
+        lambda: rt.macvlan_add(one, ETH0, mode=two, mtu=another),
+        lambda: rt.vlan_add(one, ETH0, number),
+        lambda: rt.addr_add(ETH0, ADDRESS, peer=one, broadcast=two, label=three),
+        lambda: rt.route_add(one, via=two, kind=three, table=another, metric=number),
+        lambda: rt.route_add(one, nexthops=[rt.Nexthop(two, weight=number)], scope=three),
+        lambda: rt.rule_add(table=number, src=one, dst=two, iif=three, fwmark=another),
+        lambda: rt.neigh_replace(one, two, ETH0, state=three),
+        lambda: rt.fdb_add(one, ETH0, dst=two, vni=another, port=number, state=three),
+    ]
+    for build in builds:
+        try:
+            request = build()
+        except BuildError:
+            continue
+        assert len(request.body) % 4 == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import struct
 from collections.abc import Callable
@@ -43,20 +44,23 @@ def _number(form: str, bits: int) -> Callable[[int], bytes]:
     pack, last = struct.Struct(form).pack, (1 << bits) - 1
 
     def write(value: int) -> bytes:
-        if not 0 <= value <= last:
-            raise ValueError(f"expected a number from 0 to {last}, got {value}")
+        if not isinstance(value, int) or not 0 <= value <= last:
+            raise ValueError(f"expected a number from 0 to {last}, got {value!r}")
         return pack(value)
 
     return write
 
 
 u8, u16, u32, be16 = _number("=B", 8), _number("=H", 16), _number("=I", 32), _number("!H", 16)
-u24 = _number("=I", 24)
-"""A VXLAN network identifier, which the kernel takes in 32 bits."""
+u12, u24 = _number("=H", 12), _number("=I", 24)
+"""Identifiers of a VLAN and of a VXLAN, in wider fields than they have."""
 
 
 def text(value: str) -> bytes:
-    return value.encode() + b"\0"
+    data = os.fsencode(value)
+    if b"\0" in data:
+        raise ValueError(f"{value!r} has a NUL in it")
+    return data + b"\0"
 
 
 def mac(value: str) -> bytes:

@@ -54,7 +54,7 @@ def deed(build: Callable[P, Request]) -> Callable[P, Request]:
     def built(*args: P.args, **kwargs: P.kwargs) -> Request:
         try:
             return build(*args, **kwargs)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             of = args[0] if args else ""
             words = f"{build.__name__.replace('_', ' ')} {getattr(of, 'ifname', of)}".rstrip()
             raise BuildError(f"{words}: {error}") from error

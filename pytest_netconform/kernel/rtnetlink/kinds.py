@@ -8,13 +8,12 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from pytest_netconform.kernel.rtnetlink.attributes import Attribute, be16, ip, u8, u16, u24, u32
+from pytest_netconform.kernel.rtnetlink.attributes import Attribute, be16, ip, u8, u12, u24, u32
 from pytest_netconform.kernel.rtnetlink.base import Dev, Request, deed, one_of
 from pytest_netconform.kernel.rtnetlink.links import link_add, slave_set
 
 MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
 CENTISECONDS = 100
-LAST_VLAN = 4094
 
 
 class Br:
@@ -61,7 +60,13 @@ class Vxlan:
     LOCAL6 = Attribute(17, ip)
 
 
-MACVLAN_MODE, VLAN_ID = Attribute(1, u32), Attribute(1, u16)
+class Vlan:
+    """Attributes of a VLAN."""
+
+    ID = Attribute(1, u12)
+
+
+MACVLAN_MODE = Attribute(1, u32)
 
 
 @deed
@@ -152,9 +157,7 @@ def vlan_add(ifname: str, link: Dev, id: int, **common: Any) -> Request:
 
     Shape: *common* as of link_add.
     """
-    if not 0 <= id <= LAST_VLAN:
-        raise ValueError(f"id: expected a number from 0 to {LAST_VLAN}, got {id}")
-    return link_add(ifname, "vlan", link=link, info=VLAN_ID(id), **common)
+    return link_add(ifname, "vlan", link=link, info=Vlan.ID(id), **common)
 
 
 def _of_family(four: Attribute[str], six: Attribute[str], address: str | None) -> bytes:
