@@ -67,7 +67,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def _wants_userns(config: pytest.Config) -> bool:
-    return bool(config.known_args_namespace.netconform_userns or config.getini(USERNS))
+    early = getattr(config.known_args_namespace, USERNS, False)
+    return bool(early or config.getoption(USERNS, False) or config.getini(USERNS))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from pytest_netconform.errors import CommandFailed, NetconformError, Unreadable
 from pytest_netconform.facts.files import File, file_of
+from pytest_netconform.kernel import legacy
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.paths import NOT_THERE, content, matching
 from pytest_netconform.kernel.tables import COMMANDS, LARGEST_FILE, LEGACY, SECRET_SYSCTLS, is_secret
@@ -59,14 +60,23 @@ class LiveEvidence:
     Needs: what the node's own tools need; without it they say so, and that becomes Unreadable.
     """
 
-    def __init__(self, namespaces: Namespaces, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self, namespaces: Namespaces, deadline_s: float = DEADLINE_S, *, ours: bool | None = None
+    ) -> None:
         self.namespaces, self.deadline_s = namespaces, deadline_s
+        self.ours = namespaces.mortal if ours is None else ours
 
     def text(self, file: str) -> str | None:
         """Run the command; none of them changes anything on the node."""
-        if file in LEGACY and not self._has_legacy_tables(LEGACY[file]):
-            return None
         command = list(COMMANDS[file])
+        if file in LEGACY:
+            try:
+                if not self._has_legacy_tables(LEGACY[file]):
+                    return None
+            except Unreadable:
+                if not self.ours:
+                    raise
+                return legacy.save(self._run, command)
         for _ in range(TRIES):
             done = self._run(command)
             if INTERRUPTED not in done.stderr:
@@ -111,7 +121,7 @@ class PlaceEvidence:
 
     def text(self, file: str) -> str | None:
         with self.enter() as namespaces:
-            return LiveEvidence(namespaces, self.node.deadline_s).text(file)
+            return LiveEvidence(namespaces, self.node.deadline_s, ours=self.node.ours).text(file)
 
     def source(self, file: str) -> str:
         return self.node.source(file)

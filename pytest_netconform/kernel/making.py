@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from pytest_netconform.errors import BuildError
@@ -72,7 +74,8 @@ def _netns(name: str) -> Namespaces:
 
 def _node(name: str) -> Namespaces:
     if not syscalls.in_first_userns():
-        enter([(_model(), syscalls.CLONE_NEWNS)])
+        with _told(name):
+            enter([(_model(), syscalls.CLONE_NEWNS)])
     _unshare(name, syscalls.CLONE_NEWNET | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS)
     try:
         socket.sethostname(name)
@@ -103,8 +106,15 @@ def _opened(name: str, *kinds: str) -> Namespaces:
 
 
 def _unshare(name: str, flags: int) -> None:
-    try:
+    with _told(name):
         syscalls.unshare(flags)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Have an error say what was to be made, and what to do."""
+    try:
+        yield
     except PermissionError as error:
         raise BuildError(f"{name}: {syscalls.words(error)}; {userns.WITHOUT_ROOT}") from error
     except OSError as error:
@@ -114,9 +124,17 @@ def _unshare(name: str, flags: int) -> None:
 def _start() -> None:
     """Bring the calling thread's fresh network namespace to the state of a machine that was just started."""
     for path, value in first_settings():
-        mounts.write(path, value)
+        _set(path, value)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
+
+
+def _set(path: str, value: str) -> None:
+    try:
+        mounts.write(path, value)
+    except OSError as error:
+        if error.errno != errno.EROFS or syscalls.in_first_userns():
+            raise  # else a container's, which an ordinary user has to live with
 
 
 @cache

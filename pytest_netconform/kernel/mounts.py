@@ -14,6 +14,7 @@ from functools import cache
 from pytest_netconform.kernel import etc, syscalls
 from pytest_netconform.kernel.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID
 
+FORWARDING = "/proc/sys/net/ipv4/ip_forward"
 OWN = ("/var/lib", "/var/log", "/run")
 """Directories that start empty. /run comes last, for their tmpfs is mounted there while a node is built."""
 HIDDEN = ("/usr/lib/sysctl.d", "/usr/local/lib/sysctl.d", "/lib/sysctl.d")
@@ -64,12 +65,42 @@ def model() -> int:
 
 
 def refused() -> list[str]:
-    """List what a node does without here; try it in the calling process, which is of no use afterwards."""
+    """List what a node does without here.
+
+    Tries it in the calling process, which has new namespaces of all kinds, and is of no use afterwards.
+    """
     syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
     found = []
+    if not may_write(FORWARDING):
+        found.append("sysctls that can be written")
     if not _own_sysfs():
         found.append("a /sys of a node's own")
+    if (pid := os.fork()) == 0:
+        os._exit(not own_proc())
+    if os.waitpid(pid, 0)[1]:
+        found.append("a /proc of a node's own")
     return found
+
+
+def may_write(path: str) -> bool:
+    """Ask whether a file may be opened for writing, which access() does not tell of capabilities."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def own_proc() -> bool:
+    """Show the processes of the calling process's PID namespace in /proc.
+
+    The kernel refuses it in a user namespace where parts of the host's own are covered, as in a container.
+    """
+    try:
+        syscalls.mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    except PermissionError:
+        return False
+    return True
 
 
 def write(path: str, text: str) -> None:

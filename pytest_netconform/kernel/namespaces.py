@@ -25,7 +25,8 @@ PATIENCE_S = 1.0
 class Namespaces:
     """A network namespace and, for a node, its mount, UTS and PID namespaces.
 
-    Shape: `net`, `mnt`, `uts` are descriptors; None means the namespace that pytest itself runs in.
+    Shape: `net`, `mnt`, `uts` are descriptors; None means the namespace that pytest itself runs in. Those
+           that we made are *mortal*.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Namespaces:
         mortal: bool = False,
     ) -> None:
         self.name, self.net, self.mnt, self.uts = name, net, mnt, uts
+        self.mortal = mortal
         self._closed, self._fds = False, [fd for fd in (net, mnt, uts) if fd is not None]
         self.inode = _inode(net)
         self._processes = Processes(name, self.handles, own_proc=mnt is not None) if mortal else None

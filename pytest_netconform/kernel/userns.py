@@ -19,6 +19,8 @@ FORBIDDEN_BY = {
     "/proc/sys/user/max_user_namespaces": "0",
 }
 """Files, each with the value by which ordinary users get no user namespace, or none of any use."""
+XTABLES_LOCKFILE = "/proc/self/ns/net"
+"""What iptables-legacy locks instead of a file in root's /run: the network namespace that it changes."""
 WITHOUT_ROOT = (
     "run as root, or set netconform_userns = true (--netconform-userns; without pytest: enter_userns())"
 )
@@ -92,6 +94,7 @@ def _enter() -> None:
     mounts.write("/proc/self/uid_map", f"{uid} {uid} 1")
     mounts.write("/proc/self/gid_map", f"{gid} {gid} 1")
     syscalls.hand_on(syscalls.capabilities())
+    os.environ.setdefault("XTABLES_LOCKFILE", XTABLES_LOCKFILE)
 
 
 def _check_threads() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import struct
@@ -141,6 +142,7 @@ def test_a_device_may_go_down_and_come_back_meanwhile(two: tuple[Netns, Netns]) 
     assert len(capture.packets) == 1
 
 
+@pytest.mark.skipif(not os.access("/dev/net/tun", os.W_OK), reason="may not open /dev/net/tun")
 def test_a_device_without_link_level_headers_begins_with_ip(two: tuple[Netns, Netns], tmp_path: Path) -> None:
     near, _ = two
     near.run("ip tuntap add tun0 mode tun && ip addr add 10.9.0.1/24 dev tun0 && ip link set tun0 up")

@@ -93,6 +93,7 @@ def harmed(node: Node) -> bool:
     return node.call(Path("/pwned").exists) or Path("/pwned").exists()
 
 
+@pytest.mark.root("only root may list the legacy tables of a node from inside")
 @pytest.mark.parametrize(
     "options", [("--netconform",), ("--netconform", "-n", "2")], ids=["alone", "with workers"]
 )
@@ -104,6 +105,7 @@ def test_a_live_node_is_judged_and_shown_harmlessly(node1: Node, options: tuple[
     assert not harmed(node1)
 
 
+@pytest.mark.root("a recording is made by root, who may read everything")
 def test_a_recording_is_judged_and_shown_harmlessly(node1: Node) -> None:
     node1.run(["sh", "-s", "/run/work/node1.tar"], input=script())
     said = judge(node1, "--netconform-replay", "node1.tar")

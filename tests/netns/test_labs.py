@@ -15,7 +15,7 @@ import pytest
 
 from pytest_netconform.suites.library import builtin
 
-pytestmark = pytest.mark.root
+pytestmark = pytest.mark.namespaces
 LAB = str(builtin("labs") / "network-restart.lab.yaml")
 HEAD = """
 lab: mine

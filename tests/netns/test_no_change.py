@@ -160,6 +160,7 @@ def test_the_watchers_hear_of_a_change_and_the_state_shows_it(node1: Node, event
     assert changed >= {"ip -j -d addr", "ip -j -4 route show table all", "iptables-nft-save"}
 
 
+@pytest.mark.root("only root may list the legacy tables of a node from inside")
 @pytest.mark.parametrize("run", RUNS)
 def test_a_node_and_its_pods_are_as_they_were(node1: Node, eventually: Eventually, run: str) -> None:
     inside = "nsenter --net=/run/netns/cni-0815"

@@ -26,6 +26,7 @@ from pytest_netconform.targets.live import LiveTarget
 from pytest_netconform.targets.replay import RecordedTarget, open_recordings
 from pytest_netconform.verdicts import Verdict
 
+pytestmark = pytest.mark.root("a recording is made by root, who may read everything")
 Nobody = Callable[..., subprocess.CompletedProcess[str]]
 Eventually = Callable[[Callable[[], bool]], bool]
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -39,8 +38,7 @@ grep . $conf/*/forwarding $conf/*/rp_filter /proc/sys/net/ipv4/ip_forward \\
 """
 
 pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for namespaces"),
+    pytest.mark.namespaces,
     pytest.mark.skipif(
         not Path("/lib/systemd/systemd-sysctl").exists() or not Path("/usr/sbin/sysctl").exists(),
         reason="needs systemd-sysctl and procps",

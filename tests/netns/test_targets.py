@@ -249,6 +249,7 @@ print(json.dumps([wrong, sorted({row[0] for each in seen for row in each if not 
     assert look(host, code) == [[], ["alone", "wired"]]
 
 
+@pytest.mark.root("it becomes another user, and a user namespace of ours has one only")
 def test_a_process_that_may_not_be_looked_at_makes_the_list_unknown(host: Node) -> None:
     code = """
 os.setresuid(65534, 65534, 65534)
@@ -355,6 +356,7 @@ def test_bytes_that_are_no_text_are_shown_as_such(node: NodeMaker, tool: Tool) -
     assert entry.dev == "a\ufffdb"
 
 
+@pytest.mark.root("only root may read the kernel's list of legacy tables")
 def test_legacy_rules_are_asked_for_only_where_there_are_tables(node: NodeMaker, tool: Tool) -> None:
     one = node("one")
     tool("iptables-legacy-save", "echo called >&2; exit 1")

@@ -27,7 +27,7 @@ def test_without_privilege_the_error_says_what_to_do(
     monkeypatch.setattr(syscalls, "unshare", refuse)
     with Net() as net, pytest.raises(BuildError) as caught:
         getattr(net, kind)("one")
-    assert str(caught.value).startswith("one: unshare(CLONE_NEW")
+    assert str(caught.value).startswith("one: unshare(CLONE_")
     assert str(caught.value).endswith(f"): Operation not permitted; {userns.WITHOUT_ROOT}")
     assert descriptors() == before
 
@@ -35,9 +35,10 @@ def test_without_privilege_the_error_says_what_to_do(
 @pytest.mark.parametrize(
     ("fstype", "words"),
     [
-        (
+        pytest.param(
             "overlay",
             r"one: mount\(overlay, /etc\): No such device; a node needs overlayfs for an /etc of its own",
+            marks=pytest.mark.root("in a user namespace a node does without overlayfs"),
         ),
         ("sysfs", r"one: mount\(sysfs, /sys\): No such device"),
     ],

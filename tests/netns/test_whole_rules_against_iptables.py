@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_netconform.facts.chains import Chain, parse_iptables_save
 from pytest_netconform.facts.rulespecs import parse_rule
 
-SCRIPT = 'iptables-"$1"-restore && iptables-"$1"-save -c'
+SCRIPT = 'iptables-"$1"-restore && iptables-"$1"-save -c -t filter'
 NETWORKS = st.sampled_from(
     ["10.0.0.1", "10.0.0.1/32", "10.42.7.1/16", "10.42.0.0/255.255.0.0", "0.0.0.0/0", "1.2.3.4/0"]
 )
@@ -82,7 +82,7 @@ def saved(backend: str, typed: list[str]) -> tuple[Chain, ...]:
     return parse_iptables_save(done.stdout, "ip", backend)
 
 
-@pytest.mark.root
+@pytest.mark.namespaces
 @pytest.mark.parametrize("backend", ["nft", "legacy"])
 @given(typed=st.lists(rules().filter(bool), min_size=20, max_size=60))
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

@@ -24,7 +24,7 @@ def file_of(text: str) -> str:
     return found[1]
 
 
-@pytest.mark.root
+@pytest.mark.namespaces
 @pytest.mark.parametrize("text", blocks("yaml"), ids=file_of)
 def test_its_suites_and_labs_pass(pytester: pytest.Pytester, text: str) -> None:
     (pytester.path / file_of(text)).write_text(text)
@@ -33,7 +33,7 @@ def test_its_suites_and_labs_pass(pytester: pytest.Pytester, text: str) -> None:
     assert set(outcomes) == {"passed"}
 
 
-@pytest.mark.root
+@pytest.mark.namespaces
 def test_its_lab_tells_what_stands_there(pytester: pytest.Pytester) -> None:
     shown = next(text for text in blocks("console") if "== labs ==" in text)
     result = pytester.runpytest_subprocess("--netconform", "labs/network-restart.lab.yaml", "-v")
@@ -41,7 +41,7 @@ def test_its_lab_tells_what_stands_there(pytester: pytest.Pytester) -> None:
     assert told in result.stdout.str()
 
 
-@pytest.mark.root
+@pytest.mark.namespaces
 @pytest.mark.parametrize("text", blocks("python"))
 def test_its_tests_pass(pytester: pytest.Pytester, text: str) -> None:
     pytester.makepyfile(text)

@@ -85,7 +85,7 @@ def test_a_file_that_would_block_is_one_that_could_not_be_read(tmp_path: Path) -
         os.close(writer)
 
 
-@pytest.mark.root
+@pytest.mark.root("/proc/kmsg is root's to open")
 def test_the_kernels_log_is_not_waited_for() -> None:
     with pytest.raises(Unreadable, match="/proc/kmsg: "):
         read_files("/proc/kmsg")
