@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.base import Fact, Vocabulary
 from pytest_netconform.facts.rows import Reader, Row, name_of, rows_of
+from pytest_netconform.facts.vocabularies import ADDR_FLAGS, FAMILY, SCOPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class Addr(Fact):
     """
 
     identity: ClassVar[tuple[str, ...]] = ("local", "prefixlen", "ifname")
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {"family": FAMILY, "scope": SCOPE, "flags": ADDR_FLAGS}
 
     ifindex: int
     ifname: str

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The words that a field can hold, as its tool prints them; *numbers* where it prints those too."""
+
+    words: tuple[str, ...]
+    numbers: bool = False
 
 
 class Fact:
@@ -15,6 +25,9 @@ class Fact:
 
     identity: ClassVar[tuple[str, ...]] = ()
     """The fields that name the thing in a report, and that pair it with itself in a later observation."""
+
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {}
+    """The fields that hold one of known words only: an expectation of another could never be met."""
 
     def label(self) -> str:
         """Name the thing in a report: `eth0`, `10.42.1.0/24 dev flannel.1`."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, ClassVar
 
+from pytest_netconform.facts.base import Vocabulary
 from pytest_netconform.facts.late import ALL_READ, Late
 from pytest_netconform.facts.rulespecs import RuleSpec, misspelling, parse_rule, spec_of
 from pytest_netconform.facts.ruletexts import Option, options_of
+from pytest_netconform.facts.vocabularies import CHAIN_BACKEND, CHAIN_FAMILY, CHAIN_TABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,11 @@ class ChainRule(Late):
     """
 
     identity: ClassVar[tuple[str, ...]] = ("family", "backend", "table", "text")
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {
+        "family": CHAIN_FAMILY,
+        "backend": CHAIN_BACKEND,
+        "table": CHAIN_TABLE,
+    }
 
     family: str
     backend: str

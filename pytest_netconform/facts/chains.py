@@ -9,8 +9,10 @@ from operator import methodcaller
 from typing import Any, ClassVar
 
 from pytest_netconform.errors import Unreadable
+from pytest_netconform.facts.base import Vocabulary
 from pytest_netconform.facts.chainrules import ChainRule
 from pytest_netconform.facts.late import Late
+from pytest_netconform.facts.vocabularies import CHAIN_BACKEND, CHAIN_FAMILY, CHAIN_POLICY, CHAIN_TABLE
 
 DECLARATION = re.compile(r"([A-Z]+|-)(?: \[\d+:\d+\])?")
 COUNTERS = re.compile(r"\[\d+:\d+\] ")
@@ -29,6 +31,12 @@ class Chain(Late):
     """
 
     identity: ClassVar[tuple[str, ...]] = ("family", "backend", "table", "name")
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {
+        "family": CHAIN_FAMILY,
+        "backend": CHAIN_BACKEND,
+        "table": CHAIN_TABLE,
+        "policy": CHAIN_POLICY,
+    }
 
     family: str
     backend: str

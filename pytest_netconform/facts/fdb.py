@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.base import Fact, Vocabulary
 from pytest_netconform.facts.rows import Reader, Row
+from pytest_netconform.facts.vocabularies import FDB_STATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,7 @@ class Fdb(Fact):
     """
 
     identity: ClassVar[tuple[str, ...]] = ("mac", "dev", "dst", "vlan", "vni")
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {"state": FDB_STATE}
 
     mac: str
     ifname: str | None = None

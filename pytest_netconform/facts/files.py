@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pytest_netconform.facts.base import Vocabulary
 from pytest_netconform.facts.late import Late
+from pytest_netconform.facts.vocabularies import FILE_TYPE
 
 ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 ESCAPED = re.compile(r'\\([\\"$`])')
@@ -26,6 +28,7 @@ class File(Late):
     """
 
     identity: ClassVar[tuple[str, ...]] = ("path",)
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {"type": FILE_TYPE}
 
     path: str
     type: str

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.base import Fact, Vocabulary
 from pytest_netconform.facts.rows import Reader, Row, object_at
+from pytest_netconform.facts.vocabularies import LINK_FLAGS, OPERSTATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class Link(Fact):
     """
 
     identity: ClassVar[tuple[str, ...]] = ("ifname",)
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {"operstate": OPERSTATE, "flags": LINK_FLAGS}
 
     ifindex: int
     ifname: str

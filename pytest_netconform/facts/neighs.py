@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.base import Fact, Vocabulary
 from pytest_netconform.facts.rows import Reader, Row
+from pytest_netconform.facts.vocabularies import FAMILY, NEIGH_STATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,7 @@ class Neigh(Fact):
     """
 
     identity: ClassVar[tuple[str, ...]] = ("dst", "dev")
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {"family": FAMILY, "state": NEIGH_STATE}
 
     family: str
     dst: str

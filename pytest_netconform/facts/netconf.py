@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pytest_netconform.errors import Unreadable
-from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.base import Fact, Vocabulary
+from pytest_netconform.facts.vocabularies import FAMILY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Netconf(Fact):
     """
 
     identity: ClassVar[tuple[str, ...]] = ("family", "ifname")
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {"family": FAMILY}
 
     family: str
     ifname: str

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.base import Fact, Vocabulary
+from pytest_netconform.facts.vocabularies import NETNS_KIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Netns(Fact):
     """
 
     identity: ClassVar[tuple[str, ...]] = ("name",)
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {"kind": NETNS_KIND}
 
     name: str
     inode: int

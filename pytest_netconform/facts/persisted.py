@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pytest_netconform.errors import Unreadable
-from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.base import Fact, Vocabulary
 from pytest_netconform.facts.files import File
 from pytest_netconform.facts.sysctl_files import READERS, assignments, winner
 from pytest_netconform.facts.sysctls import path_of, to_name
@@ -25,6 +25,7 @@ class Persisted(Fact):
     """
 
     identity: ClassVar[tuple[str, ...]] = ("name", "reader")
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {"reader": Vocabulary(READERS)}
 
     name: str
     reader: str

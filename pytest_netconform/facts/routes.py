@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.base import Fact, Vocabulary
 from pytest_netconform.facts.rows import Reader, Row, name_of, rows_of
+from pytest_netconform.facts.vocabularies import (
+    FAMILY,
+    ROUTE_FLAGS,
+    ROUTE_PREF,
+    ROUTE_PROTOCOL,
+    ROUTE_TYPE,
+    SCOPE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +38,14 @@ class Route(Fact):
         "dev",
         "gateway",
     )
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {
+        "family": FAMILY,
+        "type": ROUTE_TYPE,
+        "scope": SCOPE,
+        "protocol": ROUTE_PROTOCOL,
+        "flags": ROUTE_FLAGS,
+        "pref": ROUTE_PREF,
+    }
 
     family: str
     dst: str

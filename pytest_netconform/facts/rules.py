@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pytest_netconform.errors import Unreadable
-from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.base import Fact, Vocabulary
 from pytest_netconform.facts.rows import Reader, Row
+from pytest_netconform.facts.vocabularies import FAMILY, RULE_ACTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Rule(Fact):
         "fwmask",
         "table",
     )
+    vocabularies: ClassVar[Mapping[str, Vocabulary]] = {"family": FAMILY, "action": RULE_ACTION}
 
     family: str
     priority: int

@@ -6,10 +6,12 @@ import glob
 import math
 import re
 import warnings
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pytest_netconform.documents import described, shown
-from pytest_netconform.matching.at import At
+from pytest_netconform.documents.words import known_words
+from pytest_netconform.matching.at import At, meant
 from pytest_netconform.matching.base import Value
 from pytest_netconform.matching.context import Context
 from pytest_netconform.matching.parsing import parse_text
@@ -36,16 +38,34 @@ def compile_text(text: str, at: At, context: Context) -> Value | None:
     parsed = parse_text(text, at, context.names, context.spelling)
     if isinstance(parsed, str) and not fits_shape(parsed, at, context):
         return None
+    if isinstance(parsed, str) and not among_words(parsed, at, context):
+        return None
     if context.naming and not context.globs and glob.has_magic(str(parsed)):
         at.problem(f"{shown(text)} is a pattern only where rows are selected: put it under 'where'")
         return None
     return Literal(parsed, globs=context.globs)
 
 
+def among_words(text: str, at: At, context: Context) -> bool:
+    """Say whether a text, or a pattern, is among the words that can stand there; reports it if not."""
+    among = context.shape.among
+    if among is None or (among.numbers and number(text) is not None):
+        return True
+    pattern = context.globs and glob.has_magic(text)
+    if any(fnmatchcase(word, text) if pattern else word == text for word in among.words):
+        return True
+    at.problem(f"{context.name} is never {shown(text)}{meant(text, among.words)}")
+    return False
+
+
 def compile_plain(value: bool | int | float, at: At, context: Context) -> Literal | None:
     """Compile true, false or a number."""
     if isinstance(value, float) and not math.isfinite(value):
         at.problem(f"{value} is no number to compare with")
+        return None
+    among = context.shape.among
+    if among is not None and not among.numbers and not isinstance(value, bool):
+        among_words(str(value), at, context)
         return None
     return Literal(value) if fits_shape(value, at, context) else None
 
@@ -131,6 +151,10 @@ def compile_regex(spec: Any, at: At, context: Context) -> Value | None:
         return None
     if every_text_matches(pattern):
         at.problem(f"every text matches {shown(spec)}; write 'present', or say more")
+        return None
+    among = context.shape.among
+    if among is not None and not among.numbers and not any(map(pattern.search, among.words)):
+        at.problem(f"{context.name} never matches {shown(spec)}{known_words(among.words)}")
         return None
     return Regex(pattern)
 

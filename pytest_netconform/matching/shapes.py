@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pytest_netconform.documents import suggest
 from pytest_netconform.documents.words import closest
-from pytest_netconform.facts.base import Fact
+from pytest_netconform.facts.base import Fact, Vocabulary
 from pytest_netconform.matching.scalars import CIDR_PARTS
 
 WORDS: dict[Any, str] = {
@@ -28,13 +28,14 @@ class Shape:
 
     Shape: *kind* is a Fact, Mapping, str, int, float or bool, None where anything may stand. *listed* says
            that several of it stand there in a list, *optional* that there may be nothing. *inner* is what
-           stands under each name of a Mapping.
+           stands under each name of a Mapping, *among* the words that can stand there, if only some can.
     """
 
     kind: type[Any] | None = None
     listed: bool = False
     optional: bool = False
     inner: Shape | None = None
+    among: Vocabulary | None = None
 
     @property
     def row(self) -> type[Fact] | None:
@@ -65,7 +66,10 @@ def fields_of(row: type[Fact]) -> Mapping[str, Shape]:
     """Give the shape of each field of a fact."""
     if row not in _known:
         hints = get_type_hints(row)
-        _known[row] = {field.name: shape_of(hints[field.name]) for field in dataclass_fields(row)}  # type: ignore[arg-type]
+        _known[row] = {
+            field.name: replace(shape_of(hints[field.name]), among=row.vocabularies.get(field.name))
+            for field in dataclass_fields(row)  # type: ignore[arg-type]
+        }
     return _known[row]
 
 
