@@ -9,17 +9,18 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.namespaces import Namespaces, open_sockets
-from pytest_netconform.kernel.netlink import NLM_F_ACK, Netlink, attribute
+from pytest_netconform.kernel.netlink import ATTRIBUTE, NLM_F_ACK, Netlink, attribute
 from pytest_netconform.kernel.rtnetlink import Dev, Interface, Request
 
-RTM_GETLINK, RTM_GETADDR = 18, 22
-RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR = 1, 9
+RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 18, 22, 26
+RTNLGRP_LINK, RTNLGRP_IPV6_ROUTE = 1, 11
 IFLA_MTU, IFLA_OPERSTATE, IF_OPER_UP = 4, 16, 6
-IFA_ADDRESS, IFA_LOCAL, IFA_F_TENTATIVE = 1, 2, 0x40
+IFA_ADDRESS, IFA_LOCAL, RTA_DST, RTN_LOCAL = 1, 2, 1, 2
+ROUTE = struct.Struct("=8BI")
 SIOCGIFINDEX, LONGEST = 0x8933, 15
 SOCKET = (socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
 PATIENCE_S = 10.0
@@ -69,7 +70,13 @@ class Rtnetlink:
 
     def addresses(self) -> list[tuple[int, Interface]]:
         """List ifindex and address of every address."""
-        return [(index, address) for index, address, _ in self._addresses()]
+        found = []
+        for message in self._netlink.ask(RTM_GETADDR, bytes(8)):
+            family, prefixlen, _, _, index = struct.unpack_from("=BBBBI", message.body)
+            packed = attribute(message.body, 8, IFA_LOCAL) or attribute(message.body, 8, IFA_ADDRESS)
+            if family in (socket.AF_INET, socket.AF_INET6) and packed:
+                found.append((index, ipaddress.ip_interface((packed, prefixlen))))
+        return found
 
     def is_up(self, dev: Dev) -> bool:
         """Ask whether a link is operational now: its own end, and what it hangs on."""
@@ -93,15 +100,27 @@ class Rtnetlink:
     ) -> None:
         """Wait until addresses that were added can be used; IPv6 ones take a moment.
 
+        The kernel first says that one is no longer tentative, and then enters it into the table local.
+
         Raises: BuildError when the time is over.
         """
-        wanted = {(dev.ifindex, address) for address in addresses if address.version == 6}
-
-        def usable() -> bool:
-            return wanted <= {(index, address) for index, address, flags in self._addresses() if not flags}
-
+        wanted = [address.packed for address in addresses if address.version == 6]
         if wanted:
-            self._await(RTNLGRP_IPV6_IFADDR, usable, f"the addresses of {dev.ifname} usable", timeout_s)
+            self._await(
+                RTNLGRP_IPV6_ROUTE,
+                lambda: all(map(self._is_local, wanted)),
+                f"the addresses of {dev.ifname} usable",
+                timeout_s,
+            )
+
+    def _is_local(self, address: bytes) -> bool:
+        """Ask whether a packet to an IPv6 address would be taken for ours."""
+        body = ROUTE.pack(socket.AF_INET6, 128, 0, 0, 0, 0, 0, 0, 0) + ATTRIBUTE.pack(20, RTA_DST) + address
+        try:
+            (route,) = self._netlink.ask(RTM_GETROUTE, body, NLM_F_ACK)
+        except OSError:  # there is no route to it yet
+            return False
+        return bool(ROUTE.unpack_from(route.body)[7] == RTN_LOCAL)
 
     def _await(self, group: int, holds: Callable[[], bool], what: str, timeout_s: float) -> None:
         """Ask until it holds: now, once more when listening, and then after each announcement."""
@@ -112,14 +131,6 @@ class Rtnetlink:
             while not holds():
                 if not self._netlink.notice(deadline):
                     raise BuildError(f"{self.name}: no event within {timeout_s:g} s that said {what}")
-
-    def _addresses(self) -> Iterator[tuple[int, Interface, int]]:
-        """Give ifindex, address and whether it is tentative."""
-        for message in self._netlink.ask(RTM_GETADDR, bytes(8)):
-            family, prefixlen, flags, _, index = struct.unpack_from("=BBBBI", message.body)
-            packed = attribute(message.body, 8, IFA_LOCAL) or attribute(message.body, 8, IFA_ADDRESS)
-            if family in (socket.AF_INET, socket.AF_INET6) and packed:
-                yield index, ipaddress.ip_interface((packed, prefixlen)), flags & IFA_F_TENTATIVE
 
 
 def open_rtnetlinks(members: Sequence[Namespaces]) -> list[Rtnetlink]:

@@ -46,8 +46,8 @@ class Configurable:
     def rtnetlink(self) -> Rtnetlink:
         raise NotImplementedError
 
-    def device(self, dev: str | Dev) -> Dev:
-        """Find a device of this namespace.
+    def resolve_dev(self, dev: str | Dev) -> Dev:
+        """Find a device of this namespace by its name, or see that it is still there.
 
         Raises: BuildError if it is not here.
         """
@@ -64,7 +64,7 @@ class Configurable:
 
         Raises: BuildError.
         """
-        self._do(link_set, self.device(dev), up=up, mtu=mtu, address=address)
+        self._do(link_set, self.resolve_dev(dev), up=up, mtu=mtu, address=address)
 
     def add_addr(
         self,
@@ -82,7 +82,7 @@ class Configurable:
         Raises: BuildError.
         """
         (own,) = self._named(addresses_from, address)
-        found = self.device(dev)
+        found = self.resolve_dev(dev)
         self._do(
             addr_add,
             found,
@@ -119,7 +119,7 @@ class Configurable:
         self._do(
             route_add,
             dst,
-            self.device(dev) if dev is not None else None,
+            self.resolve_dev(dev) if dev is not None else None,
             via=via,
             kind=type,
             table=table,
@@ -185,7 +185,7 @@ class Configurable:
 
         Raises: BuildError.
         """
-        self._do(neigh_replace, dst, lladdr, self.device(dev), state=state, router=router, proxy=proxy)
+        self._do(neigh_replace, dst, lladdr, self.resolve_dev(dev), state=state, router=router, proxy=proxy)
 
     def add_fdb(
         self,
@@ -210,11 +210,11 @@ class Configurable:
         self._do(
             fdb_add,
             lladdr,
-            self.device(dev),
+            self.resolve_dev(dev),
             dst=dst,
             vni=vni,
             port=port,
-            via=self.device(via) if via is not None else None,
+            via=self.resolve_dev(via) if via is not None else None,
             vlan=vlan,
             state=state,
             master=master,

@@ -27,7 +27,7 @@ class Device:
 
         Raises: BuildError if there is none of this name.
         """
-        ifindex = netns.device(ifname).ifindex
+        ifindex = netns.resolve_dev(ifname).ifindex
         addresses = (address for index, address in netns.rtnetlink.addresses() if index == ifindex)
         return cls(netns, ifname, ifindex, tuple(addresses))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.features import require
@@ -68,36 +69,24 @@ class VirtualDevices:
         Raises: BuildError, and then there is none of the devices.
         """
         require("vxlan")
+        if not ends:
+            raise BuildError("a VXLAN has one end or more, and none was given")
         name = f"vxlan{vni}" if ifname is None else ifname
         own = addresses_of(subnet, addrs, len(ends))
         self._check_ifnames(ends, [name] * len(ends))
         below = _underlays(ends, [dev] * len(ends) if isinstance(dev, str) else dev, local)
-        devices = [self._device(netns, name, each) for netns, each in zip(ends, own, strict=True)]
+        tunnels = [
+            (self._device(netns, name, addresses), under)
+            for netns, addresses, under in zip(ends, own, below, strict=True)
+        ]
+        options = {"group": group, "dstport": dstport, "learning": learning, "ttl": ttl, "mtu": mtu}
         batch = Batch()
-        for device, under in zip(devices, below, strict=True):
-            if mtu is not None:
-                _check_mtu(device, under, mtu)
-            batch.link(
-                device,
-                vxlan_add(
-                    name,
-                    vni,
-                    index=device.ifindex,
-                    dev=under.dev,
-                    local=str(under.local),
-                    group=group,
-                    dstport=dstport,
-                    learning=learning,
-                    ttl=ttl,
-                    mtu=mtu,
-                    address=lladdr(device.ifindex),
-                    up=True,
-                ),
-            )
-            others = [pair for pair in zip(devices, below, strict=True) if pair[0] is not device]
+        for device, under in tunnels:
+            batch.link(device, _vxlan(device, vni, under, options))
+            others = [(other, there) for other, there in tunnels if other is not device]
             batch.later(device.netns, *_entries(device, others, flood=group is None, learning=learning))
         batch.build()
-        return tuple(devices)
+        return tuple(device for device, _ in tunnels)
 
     def macvlan(
         self,
@@ -205,7 +194,7 @@ def _underlays(ends: Sequence[Netns], devs: Sequence[str], local: Sequence[str] 
 
 
 def _underlay(netns: Netns, dev: str, local: str | None) -> Underlay:
-    found = netns.device(dev)
+    found = netns.resolve_dev(dev)
     if local is not None:
         try:
             return Underlay(found, ipaddress.ip_address(local))
@@ -219,8 +208,23 @@ def _underlay(netns: Netns, dev: str, local: str | None) -> Underlay:
     )
 
 
+def _vxlan(device: Device, vni: int, under: Underlay, options: Mapping[str, Any]) -> Request:
+    """Ask for one end; an MTU that the kernel would silently cut down is refused here."""
+    if options["mtu"] is not None:
+        _check_mtu(device, under, options["mtu"])
+    return vxlan_add(
+        device.ifname,
+        vni,
+        index=device.ifindex,
+        dev=under.dev,
+        local=str(under.local),
+        address=lladdr(device.ifindex),
+        up=True,
+        **options,
+    )
+
+
 def _check_mtu(device: Device, under: Underlay, mtu: int) -> None:
-    """Refuse an MTU that the kernel would silently cut down."""
     below, overhead = device.netns.rtnetlink.mtu(under.dev), OVERHEAD[under.local.version]
     if mtu > below - overhead:
         raise BuildError(

@@ -33,6 +33,20 @@ def test_addresses_can_be_used_at_once(net: Net, one: Netns) -> None:
     assert one.ping("2001:db8:1::1").replied
 
 
+def test_an_ipv6_address_is_known_to_routing_from_the_first_packet_on(net: Net, one: Netns) -> None:
+    one.add_route("2001:db8:1::/48", via="2001:db8::2")
+    for number in range(1, 51):
+        net["two"].add_addr("eth0", f"2001:db8:1::{number:x}/128")
+        assert one.ping(f"2001:db8:1::{number:x}").replied
+
+
+def test_an_address_may_be_added_to_a_device_that_is_down(one: Netns) -> None:
+    one.set_link("eth0", up=False)
+    one.add_addr("eth0", "2001:db8:2::1/64")
+    one.add_addr("eth0", "fe80::42/64")
+    assert {"2001:db8:2::1", "fe80::42"} <= {addr.local for addr in one.addrs}
+
+
 def test_routes_of_every_shape(one: Netns) -> None:
     one.add_route("default", via="192.0.2.2", metric=100)
     one.add_route("10.1.0.0/16", via="203.0.113.1", dev="eth0", onlink=True, table=100)

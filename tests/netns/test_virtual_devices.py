@@ -150,6 +150,11 @@ def test_a_mistake_in_a_vxlan_is_told_and_leaves_nothing(
     net.vxlan(*leaves, vni=10)
 
 
+def test_a_vxlan_without_ends_is_none(net: Net) -> None:
+    with pytest.raises(BuildError, match="a VXLAN has one end or more"):
+        net.vxlan(vni=10)
+
+
 def test_what_the_second_end_is_refused_takes_the_first_with_it(net: Net, leaves: list[Netns]) -> None:
     leaves[1].run("ip link add other type vxlan id 10 dstport 4789 dev eth0")
     with pytest.raises(BuildError, match=r"leaf2: link add vxlan10 type vxlan: .* already exists"):
