@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from pytest_netconform.checks.parts import Part, TablePart, of_nothing
+from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.at import At
 from pytest_netconform.matching.base import Value
@@ -18,7 +19,7 @@ from pytest_netconform.matching.references import NotResolved, Reference, Scope,
 from pytest_netconform.matching.rows import Fields
 from pytest_netconform.matching.values import Literal
 from pytest_netconform.questions import Answer, NotHere, Question, Unknown
-from pytest_netconform.verdicts import Finding, Judgement, Verdict, skipped
+from pytest_netconform.verdicts import Finding, Judgement, Verdict, erred, skipped
 
 Answers = Mapping[Question, Answer]
 NO_DEPTH = (
@@ -61,9 +62,12 @@ class Body:
 
     def judge(self, answers: Answers, before: Answers | None = None) -> Judgement:
         """Judge the answers to `asks()`; what could not be observed is an error, whatever is expected."""
-        if len(self.parts) == 1:
-            return _judged(self.parts[0], answers, before)
-        return Judgement.join(_judged(part, answers, before) for part in self.parts)
+        try:
+            if len(self.parts) == 1:
+                return _judged(self.parts[0], answers, before)
+            return Judgement.join(_judged(part, answers, before) for part in self.parts)
+        except Unreadable as error:
+            return erred(f"{self.kind.name} could not be judged: {error}")
 
     def select(self, answers: Answers) -> Answer:
         """Give the rows that a `for`, a variable or a place selects."""
@@ -72,7 +76,10 @@ class Body:
             answer = answers[part.question]
             if not isinstance(answer, tuple):
                 return answer
-            rows += part.select(answer)
+            try:
+                rows += part.select(answer)
+            except Unreadable as error:
+                return Unknown(str(error))
         return tuple(rows)
 
 

@@ -7,6 +7,8 @@ read.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
+from math import floor
 
 from pytest_netconform.matching.base import Value
 from pytest_netconform.matching.scalars import number
@@ -41,7 +43,8 @@ def takes_all(value: Value, shape: Shape) -> bool:
         case Comparison() if shape.kind is int:
             return _below(value, zero_too=value.sign == ">=") and value.sign in (">=", ">", "!=")
         case AnyOf():
-            return any(takes_all(option, shape) for option in value.options) or _complementary(value, shape)
+            covered = _complementary(value, shape) or _takes_all_numbers(value, shape)
+            return covered or any(takes_all(option, shape) for option in value.options)
     return False
 
 
@@ -76,6 +79,41 @@ def _complementary(options: AnyOf, shape: Shape) -> bool:
         return True
     literals = [option.value for option in plain if isinstance(option, Literal)]
     return shape.kind is bool and any(x is True for x in literals) and any(x is False for x in literals)
+
+
+def _takes_all_numbers(options: AnyOf, shape: Shape) -> bool:
+    """Say whether some of the options match every number: `>= 5` and `< 5`.
+
+    What they compare with cuts the numbers into pieces; one of each piece is tried. Numbers that are counted
+    are whole, and not below 0.
+    """
+    if shape.listed or shape.kind not in (int, float, str, None):
+        return False
+    plain = [option for option in options.options if _operands(option)]
+    ends = sorted({operand for option in plain for operand in _operands(option)})
+    if not ends:
+        return False
+    between = [(low + high) / 2 for low, high in pairwise(ends)]
+    tried = [ends[0] - 1, *ends, *between, ends[-1] + 1]
+    if shape.kind is int:
+        whole = (floor(end) + step for end in ends for step in (-1, 0, 1))
+        tried = [each for each in whole if each >= 0]
+    return all(any(option.matches(number) for option in plain) for number in tried)
+
+
+def _operands(option: Value) -> list[float]:
+    """Give the numbers that a value compares with, if it does nothing but compare with numbers."""
+    match option:
+        case Comparison() if isinstance(option.operand, (int, float)):
+            return [option.operand]
+        case Literal() if not isinstance(option.value, bool) and (found := number(option.value)) is not None:
+            return [found]
+        case Not():
+            return _operands(option.wrong)
+        case AnyOf():
+            inner = [_operands(each) for each in option.options]
+            return [operand for each in inner for operand in each] if all(inner) else []
+    return []
 
 
 def every_text_matches(pattern: re.Pattern[str]) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from pytest_netconform.matching.base import Difference, Value
 from pytest_netconform.matching.references import NotResolved, Scope, Template
 from pytest_netconform.matching.scalars import network, number, sameness, show, spell
+from pytest_netconform.matching.searching import finds
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -145,7 +146,7 @@ class Regex(Value):
     def one(self, value: Any, before: Any) -> bool:  # noqa: ARG002
         if not isinstance(value, (str, int, float)) or isinstance(value, bool):
             return False
-        return self.pattern.search(str(value)) is not None
+        return finds(self.pattern, str(value))
 
     def __str__(self) -> str:
         return f"text matching /{show(self.pattern.pattern)}/"

@@ -29,6 +29,7 @@ from dictionary import (
 
 from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.files import file_of
+from pytest_netconform.matching import searching
 from pytest_netconform.questions import Answer, Unknown
 from pytest_netconform.suites.library import Library
 from pytest_netconform.verdicts import Verdict
@@ -207,3 +208,20 @@ def test_what_a_recording_is_silent_on_is_no_evidence_but_an_error_of_a_check(tm
     assert judge.judge(suite.checks["c"]).verdict is Verdict.ERROR
     unread = judge_of(tmp_path, text, Dictionary({"file": UNKNOWN}))
     assert unread.applies(unread.suites["x"]).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "link: {none: {ifalias: {match: '(a+)+$'}}}",
+        "for: {link: {ifalias: {match: '(a+)+$'}}}\nor_none: true\nlink: {ifname: eth0}",
+    ],
+)
+def test_what_cannot_be_judged_in_time_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(searching, "LONGEST_S", 0.05)
+    target = Dictionary({"link": (link("eth0", ifalias="a" * 40 + "b"),)})
+    (finding,) = judge_one(tmp_path, body, target).findings
+    assert finding.verdict is Verdict.ERROR
+    assert "searching for /(a+)+$/ in a text of 41 characters took more than" in finding.text

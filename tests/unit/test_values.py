@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 from collections.abc import Mapping
 from contextlib import suppress
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,15 +15,17 @@ from expecting import refused, rows_of, value_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_netconform.errors import DocumentError
+from pytest_netconform.errors import DocumentError, Unreadable
 from pytest_netconform.facts.links import Link
 from pytest_netconform.facts.routes import Route
+from pytest_netconform.matching import searching
 from pytest_netconform.matching.scalars import number, sameness, show
 from pytest_netconform.matching.shapes import shape_of
 from pytest_netconform.matching.values import Grew, Literal, Not, Regex
 
 OPEN = Mapping[str, Any] | None
 NO = "is no regular expression"
+VACUOUS = "8: this matches whatever stands there; say more"
 MAC = "6a:62:e6:01:62:b5"
 
 
@@ -199,6 +203,14 @@ def test_a_pattern_is_one_only_where_names_are_selected() -> None:
         ("{any_of: [up, {not: up}]}", str, "8: this matches whatever stands there; say more"),
         ("{any_of: [true, false]}", bool, "8: this matches whatever stands there; say more"),
         ("{any_of: [absent, true, false]}", bool | None, "8: this matches whatever stands there; say more"),
+        ("{any_of: ['>= 5', '< 5']}", int, "8: this matches whatever stands there; say more"),
+        ("{any_of: ['>= 5', '<= 4']}", int, "8: this matches whatever stands there; say more"),
+        ("{any_of: ['> 5', 5, '< 5']}", float, "8: this matches whatever stands there; say more"),
+        ("{any_of: ['!= 5', 5]}", str, "8: this matches whatever stands there; say more"),
+        ("{any_of: ['!= 5', '!= 6']}", int, "8: this matches whatever stands there; say more"),
+        ("{any_of: ['> 9', '< 3', {any_of: ['>= 3', 7]}]}", int, VACUOUS),
+        ("{any_of: [absent, '>= 5', '< 5', 7]}", str | None, VACUOUS),
+        ("{any_of: ['>= 5', {not: '> 3'}, 4]}", int, "8: this matches whatever stands there; say more"),
         ("{not: absent}", str, "8: this matches whatever stands there; say more"),
         ("'>= 0'", int, "8: this matches whatever stands there; say more"),
         ("'> -1'", int, "8: this matches whatever stands there; say more"),
@@ -367,3 +379,37 @@ def test_shapes_are_those_of_the_types() -> None:
     assert shape_of(Mapping[str, Any]).inner is not None
     assert shape_of(Any).kind is None
     assert shape_of(int | str).kind is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "hint"),
+    [
+        ("{any_of: ['> 5', '< 5']}", int),
+        ("{any_of: ['>= 5', '<= 4']}", float),
+        ("{any_of: ['>= 5', '< 4']}", int),
+        ("{any_of: ['>= 5', 3]}", int),
+        ("{any_of: ['>= 5', '< ${x}']}", int),
+        ("{any_of: ['>= 5', '< 5']}", str | None),
+    ],
+)
+def test_comparisons_that_leave_a_gap_say_something(expected: str, hint: Any) -> None:
+    assert value_of(expected, hint, names={"x": shape_of(int)})
+
+
+def test_an_expression_that_would_search_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "LONGEST_S", 0.05)
+    before = signal.getsignal(signal.SIGVTALRM)
+    expression = value_of("{match: '(a+)+$'}", str)
+    with pytest.raises(Unreadable, match=r"took more than 0\.05 s of processor time; nest no repetitions"):
+        expression.matches("a" * 40 + "b")
+    assert expression.matches("aa")
+    assert signal.getsignal(signal.SIGVTALRM) is before
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
+
+
+def test_in_another_thread_an_expression_is_searched_for_as_well() -> None:
+    expression, found = value_of("{match: '^a+$'}", str), list[bool]()
+    other = Thread(target=lambda: found.extend(map(expression.matches, ("aa", "ab"))))
+    other.start()
+    other.join()
+    assert found == [True, False]
