@@ -76,23 +76,31 @@ class Loop:
         self._tasks.add(task)
         self._ready.append((task, None))
 
-    def turn(self, timeout_s: float = math.inf) -> None:
-        """Let every attempt go on that can; wait for one up to *timeout_s*.
+    def turn(self, timeout_s: float = math.inf) -> bool:
+        """Let every attempt go on that can; wait for one up to *timeout_s*. Says whether any could.
 
         Raises: whatever an attempt raises.
         """
-        while self._ready or self._opening:
-            while self._ready:
-                self._resume(*self._ready.popleft())
-            self._open()
+        if some := self._run_ready():
             timeout_s = 0
-        if not self._waiting and timeout_s == math.inf:
-            return
-        for fd, events in self._epoll.poll(self._patience_s(timeout_s)):
+        elif not self._waiting and timeout_s == math.inf:
+            return False
+        events_of = self._epoll.poll(self._patience_s(timeout_s))
+        for fd, events in events_of:
             task = self._waiting.pop(fd, None)
             if task is not None:  # else it was dropped a moment ago
                 self._resume(task, events)
         self._expire()
+        self._run_ready()  # so that between turns each has begun, and closes what it was given
+        return some or bool(events_of)
+
+    def _run_ready(self) -> bool:
+        some = bool(self._ready)
+        while self._ready or self._opening:
+            while self._ready:
+                self._resume(*self._ready.popleft())
+            self._open()
+        return some
 
     def drop(self, owner: object) -> None:
         """Close the attempts of an owner where they stand."""

@@ -27,6 +27,7 @@ from pytest_netconform.nodes.probing import Probing
 
 if TYPE_CHECKING:
     from pytest_netconform.nodes.capture import Capture
+    from pytest_netconform.probes.listening import Listener
 
 T = TypeVar("T")
 
@@ -66,6 +67,7 @@ class Netns(Probing, Configurable):
         self.name = namespaces.name
         self.sysctl = Sysctls(namespaces)
         self._evidence = LiveEvidence(namespaces)
+        self._listeners: list[Listener] = []
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()} {self.name}>"
@@ -165,12 +167,41 @@ class Netns(Probing, Configurable):
 
         return Capture(self, dev, filter, packets=packets, snaplen=snaplen)
 
+    def listen(
+        self,
+        port: int = 0,
+        kind: str = "tcp",
+        *,
+        address: str | None = None,
+        body: bytes | None = None,
+        certificate: str | bytes | os.PathLike[str] | None = None,
+    ) -> Listener:
+        """Listen inside until the listener or the namespace is closed, and answer from this process.
+
+        Shape:  *kind* is `tcp` or `udp`, which send back what they are sent, or `http` or `https`, which
+                answer with *body*, or with what was asked, as JSON; *port* 0 takes a free one; *address* is
+                the only one to listen at; *certificate* is a path, or PEM, with a key. By default one is made
+                for our name and addresses, and is believed by who believes `listener.ca`.
+        Raises: BuildError, and then nothing listens.
+        """
+        from pytest_netconform.probes.listening import listen
+
+        addresses = self._global_addresses() if kind == "https" else ()
+        names = [self.name, "localhost", *(str(interface.ip) for interface in addresses)]
+        listener = listen(
+            self.namespaces, port, kind, address=address, body=body, certificate=certificate, names=names
+        )
+        self._listeners.append(listener)
+        return listener
+
     def end(self) -> None:
         """Have the kernel end the processes inside, without waiting for it."""
         self.namespaces.end()
 
     def close(self) -> None:
         """Let go of the namespace; the kernel destroys it with all that is in it."""
+        for listener in self._listeners:
+            listener.close()
         if self.speaks:
             self.rtnetlink.close()
         self.namespaces.close()

@@ -60,4 +60,6 @@ class Outcome(Fact):
             return f"lost, waited {self.waited_ms:.0f} ms"
         if self.refused:
             return f"refused{by}"
-        return f"{self.verdict}, {self.unreachable or self.rejected or self.failed}{by}{mtu}"
+        if self.failed:
+            return f"failed, {self.failed}"
+        return f"{self.verdict}, {self.unreachable or self.rejected}{by}{mtu}"

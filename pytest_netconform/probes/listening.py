@@ -1,0 +1,272 @@
+"""Listeners: servers in this process, inside a namespace, that keep what they were told."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import select
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from pytest_netconform.errors import BuildError, ProbeError
+from pytest_netconform.kernel.driving import Attempt, Wait
+from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.sockets import Open, open_sockets
+from pytest_netconform.probes import certificates
+from pytest_netconform.probes.service import SERVICE
+from pytest_netconform.probes.serving import (
+    IPV6_RECVPKTINFO,
+    Peer,
+    Request,
+    answering,
+    datagram,
+    echoing,
+    encrypted,
+    peer_of,
+)
+from pytest_netconform.probes.streams import Connection, Stream
+from pytest_netconform.probes.tls import TlsStream
+
+T = TypeVar("T")
+KINDS = ("tcp", "udp", "http", "https")
+BACKLOG = 1024
+FOREVER = float("inf")
+BREATH_S = 0.05
+"""How long no connection is taken where there is no descriptor left for it."""
+
+
+class Listener:
+    """A server that answers while the test goes on, and keeps who came and what was said.
+
+    Shape: *port* is the one that it got where 0 was asked for; *ca* is the authority of a certificate that
+           was made for it, as PEM.
+    """
+
+    def __init__(self, name: str, kind: str, sock: socket.socket) -> None:
+        self.name, self.kind, self.port = name, kind, int(sock.getsockname()[1])
+        self.ca: str | None = None
+        self._sock: socket.socket | None = sock
+        self._body: bytes | None = None
+        self._context: ssl.SSLContext | None = None
+        self._open: set[socket.socket] = set()
+        self._peers: list[Peer] = []
+        self._requests: list[Request] = []
+        self._told = threading.Condition()
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        closed = "" if self._sock else ", closed"
+        return f"<{self.kind} listener {self.name} port {self.port}{closed}>"
+
+    @property
+    def connections(self) -> tuple[Peer, ...]:
+        """List who has connected, in order."""
+        SERVICE.settle()
+        return tuple(self._peers)
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """List what has been said, in order."""
+        SERVICE.settle()
+        return tuple(self._requests)
+
+    def await_connections(self, count: int = 1, timeout_s: float = 5.0) -> tuple[Peer, ...]:
+        """Wait until so many have connected.
+
+        Raises: ProbeError if they do not.
+        """
+        return self._awaited("connections", self._peers, count, timeout_s)
+
+    def await_requests(self, count: int = 1, timeout_s: float = 5.0) -> tuple[Request, ...]:
+        """Wait until so much has been said.
+
+        Raises: ProbeError if it is not.
+        """
+        return self._awaited("requests", self._requests, count, timeout_s)
+
+    def close(self) -> None:
+        """Stop listening, and reset what connections there still are: they must not keep the namespace."""
+        if self._sock is None:
+            return
+        with SERVICE.halted() as loop:
+            for sock in self._open:
+                with suppress(OSError):
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            loop.drop(self)
+            self._sock.close()
+            self._sock = None
+
+    def _awaited(self, word: str, told: list[T], count: int, timeout_s: float) -> tuple[T, ...]:
+        deadline = time.monotonic() + timeout_s
+        with self._told:
+            while len(told) < count:
+                if not self._told.wait(max(0.0, deadline - time.monotonic())) and len(told) < count:
+                    raise ProbeError(
+                        f"{self.name} port {self.port}: expected {count} {word} within {timeout_s:g} s, "
+                        f"there were {len(told)}"
+                    )
+            return tuple(told)
+
+    # What the service does
+
+    def _serving(self, sock: socket.socket) -> Attempt[None]:
+        take = self._datagram if self.kind == "udp" else self._accept
+        with sock:
+            while (yield Wait(sock, select.POLLIN)):
+                try:
+                    while take(sock):
+                        pass
+                except OSError as error:
+                    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
+                        yield Wait(sock, 0, time.monotonic() + BREATH_S)
+
+    def _accept(self, sock: socket.socket) -> bool:
+        try:
+            accepted, sockaddr = sock.accept()
+        except BlockingIOError:
+            return False
+        accepted.setblocking(False)
+        peer = peer_of(sockaddr)
+        self._keep(self._peers, peer)
+        self._open.add(accepted)
+        self._start(self._conversation(accepted, peer))
+        return True
+
+    def _datagram(self, sock: socket.socket) -> bool:
+        request = datagram(sock)
+        if request is not None:
+            self._keep(self._requests, request)
+        return request is not None
+
+    def _conversation(self, sock: socket.socket, peer: Peer) -> Attempt[None]:
+        connection = Connection(sock, FOREVER)
+        stream: Stream = connection
+        with sock:
+            try:
+                if self._context is not None:
+                    stream = yield from encrypted(connection, self._context)
+                if self.kind == "tcp":
+                    yield from echoing(stream, peer, self._say)
+                else:
+                    yield from answering(stream, peer, self._say, self._body)
+                    if isinstance(stream, TlsStream):
+                        yield from stream.finish()
+                    sock.shutdown(socket.SHUT_WR)
+                    while (yield from connection.receive()):
+                        pass  # a close with something unread would reset what we said
+            except (OSError, ValueError):
+                pass  # the peer has gone, or does not speak TLS
+            finally:
+                self._open.discard(sock)
+
+    def _say(self, request: Request) -> None:
+        self._keep(self._requests, request)
+
+    def _keep(self, kept: list[T], new: T) -> None:
+        with self._told:
+            kept.append(new)
+            self._told.notify_all()
+
+    _start: Callable[[Attempt[None]], None]
+
+    def start(self) -> None:
+        """Be served from now on."""
+        assert self._sock is not None
+        with SERVICE.halted() as loop:
+            self._start = lambda attempt: loop.start(attempt, owner=self)
+            loop.start(self._serving(self._sock), owner=self)
+
+
+def listen(
+    namespaces: Namespaces,
+    port: int = 0,
+    kind: str = "tcp",
+    *,
+    address: str | None = None,
+    body: bytes | None = None,
+    certificate: str | bytes | os.PathLike[str] | None = None,
+    names: Iterable[str] = (),
+) -> Listener:
+    """Listen inside, and answer from this process: with an echo, or over HTTP with *body*.
+
+    Shape:  *kind* is `tcp`, `udp`, `http` or `https`; *address* is one to listen at, by default all of both
+            families; *certificate* is a path, or PEM, with a key; by default one is made for *names*.
+    Raises: BuildError, and then nothing listens.
+    Needs:  the program openssl for a certificate.
+    """
+    where = f"{namespaces.name}: listen {kind} port {port}"
+    if kind not in KINDS:
+        raise BuildError(f"{where}: expected a kind of {', '.join(KINDS)}")
+    if not 0 <= port < 65536:
+        raise BuildError(f"{where}: expected a port of 0 to 65535")
+    try:
+        pem = _pem(certificate, names) if kind == "https" else None
+        context = certificates.server_context(pem) if pem is not None else None
+        sock = _bound(namespaces, port, kind, address)
+    except BuildError as error:
+        raise BuildError(f"{where}: {error}") from error
+    except OSError as error:
+        raise BuildError(f"{where}: {error.strerror or error}") from error
+    listener = Listener(namespaces.name, kind, sock)
+    listener._body, listener._context = body, context
+    if context is not None and certificate is None:
+        listener.ca = certificates.authority()[0].decode()
+    listener.start()
+    return listener
+
+
+def _pem(certificate: str | bytes | os.PathLike[str] | None, names: Iterable[str]) -> bytes:
+    if certificate is None:
+        return certificates.certificate(names)
+    if isinstance(certificate, bytes):
+        return certificate
+    if isinstance(certificate, str) and "-----BEGIN" in certificate:
+        return certificate.encode()
+    return Path(certificate).read_bytes()
+
+
+def _bound(namespaces: Namespaces, port: int, kind: str, address: str | None) -> socket.socket:
+    """Open a socket that takes what comes; of both families, where there are two.
+
+    Raises: OSError, BuildError.
+    """
+    sock_kind = socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM
+    families = [_family(address)] if address is not None else [socket.AF_INET6, socket.AF_INET]
+    opened = open_sockets([Open(namespaces, families[0], sock_kind)])[0]
+    if isinstance(opened, OSError) and opened.errno == errno.EAFNOSUPPORT and len(families) > 1:
+        opened = open_sockets([Open(namespaces, families[1], sock_kind)])[0]
+    if isinstance(opened, OSError):
+        raise opened
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(kind != "udp"))
+        if opened.family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            opened.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+        opened.bind((address or ("::" if opened.family == socket.AF_INET6 else "0.0.0.0"), port))
+        if sock_kind == socket.SOCK_STREAM:
+            opened.listen(BACKLOG)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _family(address: str) -> int:
+    try:
+        version = ipaddress.ip_address(address).version
+    except ValueError as error:
+        raise BuildError(f"{address!r} is not an IP address") from error
+    return socket.AF_INET if version == 4 else socket.AF_INET6
