@@ -1,4 +1,4 @@
-"""The README's examples run as they stand there."""
+"""The examples of the README, and the tests of the reference, run as they stand there."""
 
 from __future__ import annotations
 
@@ -41,8 +41,14 @@ def test_its_lab_tells_what_stands_there(pytester: pytest.Pytester) -> None:
     assert told in result.stdout.str()
 
 
+REFERENCE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
+IN_REFERENCE = [
+    text for text in re.findall(r"```python\n(.*?)```", REFERENCE, re.DOTALL) if "def test_" in text
+]
+
+
 @pytest.mark.namespaces
-@pytest.mark.parametrize("text", blocks("python"))
+@pytest.mark.parametrize("text", [*blocks("python"), *IN_REFERENCE])
 def test_its_tests_pass(pytester: pytest.Pytester, text: str) -> None:
     pytester.makepyfile(text)
     assert set(pytester.runpytest_subprocess().parseoutcomes()) == {"passed"}
