@@ -42,17 +42,21 @@ AS_NOBODY = Path(__file__).parents[1] / "scripts" / "as-nobody"
 
 @pytest.fixture
 def nobody(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a command in tmp_path as a user without any rights; as ourselves, if we have none."""
+    """Run a command in tmp_path as a user without any rights; as ourselves, if we have none.
+
+    Shape: *covering* is a shell command that covers parts of what that user sees.
+    """
     checkout = Path(__file__).parents[1]
 
-    def run(*command: str) -> subprocess.CompletedProcess[str]:
+    def run(*command: str, covering: str = "true") -> subprocess.CompletedProcess[str]:
         env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(checkout)}
         env |= {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
         start: list[str] = []
         if os.geteuid() == 0:
             os.chown(tmp_path, 65534, 65534)
             needed = sorted({checkout, Path(sys.prefix), Path(sys.base_prefix), tmp_path})
-            start = [str(AS_NOBODY), *map(str, needed), "--"]
+            start = ["unshare", "--mount", "sh", "-c", f'{covering} && exec "$@"', "sh", str(AS_NOBODY)]
+            start += [*map(str, needed), "--"]
         return subprocess.run([*start, *command], cwd=tmp_path, env=env, capture_output=True, text=True)
 
     return run

@@ -122,14 +122,19 @@ def protect_sysctls() -> None:
 def _own_sysfs() -> bool:
     """Show the namespace's own devices in /sys; only they can be written, the rest is the host's.
 
-    The kernel refuses it in a user namespace where parts of the host's own are covered, as in a container.
+    In a user namespace the kernel refuses one that can be written where the host's cannot, and any where
+    parts of the host's are covered, as in a container.
     """
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
     try:
-        syscalls.mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        syscalls.mount("sysfs", "/sys", "sysfs", flags)
     except PermissionError:
         if syscalls.in_first_userns():
             raise
-        return False
+        try:
+            syscalls.mount("sysfs", "/sys", "sysfs", flags | syscalls.MS_RDONLY)
+        except PermissionError:
+            return False
     syscalls.bind("/sys/devices/virtual/net", "/sys/devices/virtual/net")
     syscalls.make_read_only("/sys")
     return True

@@ -8,12 +8,13 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from pytest_netconform.errors import BuildError, CommandFailed
 from pytest_netconform.kernel import processes, syscalls, userns
-from pytest_netconform.nodes import Net
+from pytest_netconform.nodes import Net, Node
 
 
 @pytest.mark.parametrize("kind", ["netns", "node"])
@@ -58,6 +59,27 @@ def test_a_mount_that_is_refused_is_named(
     with Net() as net, pytest.raises(BuildError, match=words):
         net.node("one")
     assert descriptors() == before
+
+
+@pytest.mark.skipif(syscalls.in_first_userns(), reason="is about nodes in a user namespace")
+@pytest.mark.parametrize("missing", ["overlay", "sysfs"])
+def test_in_a_user_namespace_a_node_does_without(
+    monkeypatch: pytest.MonkeyPatch, node: Callable[[str], Node], missing: str
+) -> None:
+    real = syscalls.mount
+
+    def refuse(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
+        if kind == missing:
+            raise PermissionError(errno.EPERM, "refused")
+        real(source, target, kind, flags, options)
+
+    monkeypatch.setattr(syscalls, "mount", refuse)
+    one, other = node("one"), node("other")
+    one.run("echo x >> /etc/passwd && mkdir /etc/ssl/mine && cp /etc/hosts /etc/hosts2")
+    assert one.read("/etc/passwd") == f"{other.read('/etc/passwd')}x\n"
+    assert not other.call(Path("/etc/ssl/mine").exists)
+    assert (one.read("/etc/hostname"), other.read("/etc/hostname")) == ("one\n", "other\n")
+    assert one.run("ls /sys/class/net").stdout == ("lo\n" if missing == "overlay" else "")
 
 
 def test_a_node_that_cannot_have_its_own_proc_says_so(

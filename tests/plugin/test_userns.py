@@ -72,10 +72,10 @@ def run(nobody: Nobody, tmp_path: Path) -> Callable[..., str]:
     if trial.returncode:
         pytest.skip(trial.stderr.splitlines()[-1])
 
-    def tested(*options: str, text: str = TESTS, ini: str = "") -> str:
+    def tested(*options: str, text: str = TESTS, ini: str = "", covering: str = "true") -> str:
         (tmp_path / "pytest.ini").write_text(f"[pytest]\n{ini}\n")
         (tmp_path / "test_it.py").write_text(text)
-        done = nobody(*PYTEST, *options, "test_it.py")
+        done = nobody(*PYTEST, *options, "test_it.py", covering=covering)
         return done.stdout + done.stderr
 
     return tested
