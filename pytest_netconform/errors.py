@@ -29,6 +29,10 @@ class Untold(Unreadable):
     """
 
 
+class Gone(Unreadable):
+    """What was to be looked at ended meanwhile: it is none of those to judge any more."""
+
+
 class BuildError(NetconformError):
     """A namespace, device or daemon could not be made; names it, with the kernel's own words."""
 

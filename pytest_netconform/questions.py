@@ -32,11 +32,13 @@ class Question:
 class Unknown:
     """The answer of a target that could not observe; always makes the verdict *error*.
 
-    Shape: *reason* is one line, whatever names it has in it; *untold* says that a recording is silent on it.
+    Shape: *reason* is one line, whatever names it has in it; *untold* says that a recording is silent on it,
+           *gone* that the place that was to be looked at has ended.
     """
 
     reason: str
     untold: bool = False
+    gone: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", harmless(self.reason))

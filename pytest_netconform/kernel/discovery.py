@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_netconform.errors import Unreadable
+from pytest_netconform.errors import Gone, Unreadable
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.netlink import NLM_F_ACK, STATUS, Netlink, attribute
 from pytest_netconform.kernel.paths import NOT_THERE
@@ -18,9 +19,10 @@ from pytest_netconform.kernel.paths import NOT_THERE
 RTM_GETNSID = 90
 NETNSA_NSID, NETNSA_FD = 1, 3
 NAMED = Path("/run/netns")
+ENDED = (*NOT_THERE, errno.ESRCH)
 
 
-class NetnsGone(Unreadable):
+class NetnsGone(Gone):
     """A network namespace that was found is no longer there."""
 
 
@@ -44,21 +46,33 @@ class FoundNetns:
     def entered(self) -> Iterator[Namespaces]:
         """Open it for as long as the context lasts.
 
-        Raises: NetnsGone.
+        Raises: NetnsGone where it has ended, Unreadable where it may not be entered.
         """
         with closing(self._opened()) as namespaces:
             yield namespaces
 
     def _opened(self) -> Namespaces:
-        for path in self.paths:
+        """Open it by the paths that led to it; if none does any more, by those that do now."""
+        found = self._opened_by(self.paths)
+        if found is None:
+            now = next((each for each in find_netns(0) if each.inode == self.inode), None)
+            found = None if now is None else self._opened_by(now.paths)
+        if found is None:
+            raise NetnsGone(f"{self.label}: this network namespace is gone")
+        return found
+
+    def _opened_by(self, paths: Iterable[str]) -> Namespaces | None:
+        for path in paths:
             try:
                 opened = Namespaces.opened(self.label, path)
-            except Unreadable:
+            except Unreadable as error:
+                if isinstance(error.__cause__, OSError) and error.__cause__.errno not in ENDED:
+                    raise
                 continue
             if opened.inode == self.inode:
                 return opened
             opened.close()
-        raise NetnsGone(f"{self.label}: this network namespace is gone")
+        return None
 
 
 @dataclass(frozen=True, slots=True)

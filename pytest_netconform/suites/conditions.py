@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from pytest_netconform.checks.base import Body
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.references import Scope, Unresolved
 from pytest_netconform.suites.model import Check, Condition, Group, Query
-from pytest_netconform.suites.observing import Look, bound, selected
+from pytest_netconform.suites.observing import Look, bound, found_by
 from pytest_netconform.verdicts import Judgement, Verdict, erred, failed, judged
 
 MOST_BOUND = 100_000
@@ -47,9 +48,19 @@ def _judge_query(query: Query, look: Look, scope: Scope) -> Judgement:
         scopes = scope.expansions(query.body.references)
     except Unresolved as why:
         return placed(unresolved(why), look)
-    if not looks:
-        return failed(f"no namespace is a {query.place}")
-    return Judgement.join(_judge_body(query.body, each, expanded) for each in looks for expanded in scopes)
+    if found := still_there(looks, lambda each: _in_scopes(query.body, each, scopes)):
+        return Judgement.join(found)
+    return failed(f"no namespace is a {query.place}")
+
+
+def _in_scopes(body: Body, look: Look, scopes: Iterable[Scope]) -> Judgement:
+    return Judgement.join(_judge_body(body, look, expanded) for expanded in scopes)
+
+
+def still_there(looks: Iterable[Look], judge: Callable[[Look], Judgement]) -> list[Judgement]:
+    """Judge at each place, but for those that ended meanwhile."""
+    found = [(look, judge(look)) for look in looks]
+    return [judgement for look, judgement in found if not look.is_gone]
 
 
 def _judge_body(body: Body, look: Look, scope: Scope) -> Judgement:
@@ -98,7 +109,7 @@ def _bound_rows(query: Query, look: Look, scope: Scope) -> tuple[list[Fact], str
     rows: list[Fact] = []
     nothing = f"no namespace is a {query.place}"
     for each, body in bound(query, look, scope):
-        rows += selected(body, each)
-        if not rows:
+        rows += found_by(body, each)
+        if not rows and not each.is_gone:
             nothing = "; ".join(map(str, each.judge(body).findings))
     return rows, nothing

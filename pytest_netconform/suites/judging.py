@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.references import Scope, Template, Unresolved
 from pytest_netconform.questions import Target
-from pytest_netconform.suites.conditions import bind, judge_condition, placed, unresolved
+from pytest_netconform.suites.conditions import bind, judge_condition, placed, still_there, unresolved
 from pytest_netconform.suites.model import Check, Suite, queries
 from pytest_netconform.suites.observing import Look, Observation
 from pytest_netconform.verdicts import Judgement, Verdict, blocked, failed, passed, skipped
@@ -115,9 +115,10 @@ class Judge:
             looks = look.at(place, Scope(look.variables_of(suite)))
         except Unresolved as why:
             return unresolved(why)
-        if not looks:
-            return nothing(f"no namespace is a {place}", check.or_none or suite.or_none)
-        return Judgement.join(self._judge_here(check, suite, each) for each in looks)
+        found = still_there(looks, lambda each: self._judge_here(check, suite, each))
+        if found:
+            return Judgement.join(found)
+        return nothing(f"no namespace is a {place}", check.or_none or suite.or_none)
 
     @staticmethod
     def _judge_here(check: Check, suite: Suite, look: Look) -> Judgement:

@@ -27,6 +27,7 @@ class Observation:
     def __init__(self) -> None:
         self._answers: dict[str, dict[Question, Answer]] = {}
         self._places: dict[str, Places | Unknown] = {}
+        self._gone: set[str] = set()
         self.judged: dict[str, Judgement] = {}
         self.variables: dict[tuple[str, str], Variables] = {}
 
@@ -38,7 +39,14 @@ class Observation:
                 answers[question] = target.observe(question)
             except (NetconformError, OSError) as error:
                 answers[question] = Unknown(str(error))
-        return answers[question]
+        answer = answers[question]
+        if isinstance(answer, Unknown) and answer.gone:
+            self._gone.add(target.name)
+        return answer
+
+    def is_gone(self, target: Target) -> bool:
+        """Say whether a place has ended since it was listed: it is to be left out of what is judged."""
+        return target.name in self._gone
 
     def asked(self, target: Target, question: Question) -> Answer:
         """Give an answer of an epoch that is over; what was not asked then cannot be known any more."""
@@ -81,6 +89,11 @@ class Look:
     def judge(self, body: Body) -> Judgement:
         """Judge a body whose references are put in."""
         return body.judge(self.answers(body), self.earlier(body))
+
+    @property
+    def is_gone(self) -> bool:
+        """Say whether the place has ended meanwhile."""
+        return self.here is not self.node and self.now.is_gone(self.here)
 
     def at(self, place: Place | None, scope: Scope) -> list[Look]:
         """Give the looks at a place.
@@ -149,7 +162,7 @@ def select(query: Query, look: Look, scope: Scope) -> list[Fact]:
 
     Raises: Unresolved.
     """
-    return [row for each, body in bound(query, look, scope) for row in selected(body, each)]
+    return [row for each, body in bound(query, look, scope) for row in found_by(body, each)]
 
 
 def bound(query: Query, look: Look, scope: Scope) -> Iterator[tuple[Look, Body]]:
@@ -160,6 +173,19 @@ def bound(query: Query, look: Look, scope: Scope) -> Iterator[tuple[Look, Body]]
     for each in look.at(query.place, scope):
         for expanded in scope.expansions(query.body.references):
             yield each, query.body.bind(expanded)
+
+
+def found_by(body: Body, look: Look) -> tuple[Fact, ...]:
+    """Give the rows that a bound body selects; none where the place has ended.
+
+    Raises: Unresolved.
+    """
+    try:
+        return selected(body, look)
+    except NotResolved:
+        if look.is_gone:
+            return ()
+        raise
 
 
 def selected(body: Body, look: Look) -> tuple[Fact, ...]:

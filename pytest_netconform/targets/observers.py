@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from pytest_netconform.errors import Unreadable, Untold
+from pytest_netconform.errors import Gone, Unreadable, Untold
 from pytest_netconform.facts.addrs import parse_addrs
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.facts.chains import parse_iptables_save
@@ -122,7 +122,7 @@ def answer(evidence: Evidence, question: Question) -> Answer:
     try:
         return observer(evidence, question.of)
     except Unreadable as error:
-        return Unknown(str(error), isinstance(error, Untold))
+        return Unknown(str(error), untold=isinstance(error, Untold), gone=isinstance(error, Gone))
 
 
 def netns_rows(target: Target) -> Answer:

@@ -237,6 +237,41 @@ print(json.dumps(said))
     assert json.loads(said) == ["wired: this network namespace is gone"]
 
 
+def test_a_namespace_that_others_hold_now_is_not_gone(host: Node) -> None:
+    code = """
+from pytest_netconform.kernel.discovery import FoundNetns
+inode = os.stat("/run/netns/alone").st_ino
+with FoundNetns(inode, "alone", 4194304, ["/proc/4194304/ns/net"]).entered() as namespaces:
+    print(json.dumps(namespaces.inode == inode))
+"""
+    assert look(host, code) is True
+
+
+def test_a_pod_that_may_not_be_entered_is_an_error_and_one_that_ended_is_left_out(host: Node) -> None:
+    code = """
+import pathlib
+from pytest_netconform.suites.judging import Judge
+from pytest_netconform.suites.library import Library
+suite, library = pathlib.Path("/run/x.suite.yaml"), Library()
+suite.write_text("suite: x\\nin: {netns: '*'}\\nchecks: {c: {link: {ifname: lo}}}\\n")
+check = library.load(suite).checks["c"]
+judge = Judge(here, library.suites)
+places = judge.observation.places(here)
+subprocess.run(["ip", "netns", "del", "wired"], check=True)
+first = [str(finding) for finding in judge.judge(check).findings]
+judge.renew()
+judge.observation.places(here)
+opened = os.open
+def refuse(path, *rest, **more):
+    if str(path).startswith(("/run/netns", "/proc/")) and str(path).endswith(("alone", "/ns/net")):
+        raise PermissionError(13, "Permission denied")
+    return opened(path, *rest, **more)
+os.open = refuse
+print(json.dumps([first, str(judge.judge(check).verdict)]))
+"""
+    assert look(host, code) == [["alone: link: lo matches"], "error"]
+
+
 def test_namespaces_that_come_and_go_meanwhile_disturb_nobody(host: Node) -> None:
     code = """
 churn = subprocess.Popen(["sh", "-c", "while :; do unshare --net true; done"], start_new_session=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dictionary import (
+    ERROR,
     ETH0,
     FAIL,
     PASS,
@@ -19,6 +20,7 @@ from dictionary import (
 )
 
 from pytest_netconform.facts.links import Link
+from pytest_netconform.questions import Unknown
 
 PODS: dict[str, Answers] = {
     "pod1": {"link": (link("eth0", mtu=1450),)},
@@ -123,3 +125,26 @@ def test_each_namespace_is_asked_by_itself_and_once(tmp_path: Path) -> None:
     assert {name: inside.asked for name, inside in target.inside.items()} == {
         "pod1": {"link": 1}, "pod2": {"link": 1}, "other": {},
     }  # fmt: skip
+
+
+GONE = Unknown("pod2: this network namespace is gone", gone=True)
+
+
+def test_a_namespace_that_ended_meanwhile_is_left_out(tmp_path: Path) -> None:
+    target = Dictionary(pods={"pod1": {"link": (link("eth0"),)}, "pod2": {"link": GONE}})
+    alone = Dictionary(pods={"pod2": {"link": GONE}})
+    eth0 = "link: {ifname: eth0}"
+    for body in (f"in: {POD}\n{eth0}", f"all: [{{{eth0}, in: {POD}}}]"):
+        assert lines(judge_one(tmp_path, body, target)) == ["pass pod1: link: eth0 matches"]
+        assert lines(judge_one(tmp_path, body, alone)) == ["fail no namespace is a netns {kind: pod}"]
+    joined = f"for: {{a: {{link: {{ifname: eth0}}, in: {POD}}}}}\nlink: {{none: {{ifname: '${{a.ifname}}'}}}}"
+    assert judge_one(tmp_path, joined, target).verdict is PASS
+    assert lines(judge_one(tmp_path, joined, alone)) == [
+        "fail 'for' binds no a: no namespace is a netns {kind: pod}"
+    ]
+    assert judge_one(tmp_path, f"in: {POD}\nor_none: true\n{eth0}", alone).verdict is PASS
+
+
+def test_a_namespace_that_could_not_be_looked_at_otherwise_is_an_error(tmp_path: Path) -> None:
+    target = Dictionary(pods={"pod1": {"link": (link("eth0"),)}, "pod2": {"link": UNKNOWN}})
+    assert judge_one(tmp_path, f"in: {POD}\nlink: {{ifname: eth0}}", target).verdict is ERROR
