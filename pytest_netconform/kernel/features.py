@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from pytest_netconform.errors import BuildError
@@ -46,6 +47,17 @@ def lacking(kind: str) -> str | None:
         except BuildError as error:
             return f"this kernel makes no {kind} devices: {str(error).rpartition(f'type {kind}: ')[2]}"
     return None
+
+
+def neigh_limit(version: int) -> int | None:
+    """Read how many neighbours that are not permanent the kernel keeps, for all namespaces together.
+
+    Shape: None where that cannot be read, which is so in every namespace but the first.
+    """
+    try:
+        return int(Path(f"/proc/sys/net/ipv{version}/neigh/default/gc_thresh3").read_text())
+    except OSError:
+        return None
 
 
 def require(kind: str) -> None:

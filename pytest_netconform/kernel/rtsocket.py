@@ -18,7 +18,7 @@ from pytest_netconform.kernel.rtnetlink import Dev, Interface, Request
 
 RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 18, 22, 26
 RTNLGRP_LINK, RTNLGRP_IPV6_ROUTE = 1, 11
-IFLA_MTU, IFLA_OPERSTATE, IF_OPER_UP = 4, 16, 6
+IFLA_ADDRESS, IFLA_MTU, IFLA_OPERSTATE, IF_OPER_UP = 1, 4, 16, 6
 IFA_ADDRESS, IFA_LOCAL, RTA_DST, RTN_LOCAL = 1, 2, 1, 2
 ROUTE = struct.Struct("=8BI")
 SIOCGIFINDEX, LONGEST = 0x8933, 15
@@ -64,9 +64,11 @@ class Rtnetlink:
         return int(struct.unpack_from("=16xi", found)[0])
 
     def mtu(self, dev: Dev) -> int:
-        body = struct.pack("=4xi8x", dev.ifindex)
-        (link,) = self._netlink.ask(RTM_GETLINK, body, NLM_F_ACK)
-        return int(struct.unpack("=I", attribute(link.body, 16, IFLA_MTU))[0])
+        return int(struct.unpack("=I", self._of_link(dev, IFLA_MTU))[0])
+
+    def address(self, dev: Dev) -> str:
+        """Look up a device's MAC address."""
+        return self._of_link(dev, IFLA_ADDRESS).hex(":")
 
     def addresses(self) -> list[tuple[int, Interface]]:
         """List ifindex and address of every address."""
@@ -80,12 +82,7 @@ class Rtnetlink:
 
     def is_up(self, dev: Dev) -> bool:
         """Ask whether a link is operational now: its own end, and what it hangs on."""
-        body = struct.pack("=4xi8x", dev.ifindex)
-        states = [
-            attribute(message.body, 16, IFLA_OPERSTATE)[0]
-            for message in self._netlink.ask(RTM_GETLINK, body, NLM_F_ACK)
-        ]
-        return states == [IF_OPER_UP]
+        return self._of_link(dev, IFLA_OPERSTATE)[0] == IF_OPER_UP
 
     def await_up(self, *devs: Dev, timeout_s: float = PATIENCE_S) -> None:
         """Wait until links are operational.
@@ -112,6 +109,10 @@ class Rtnetlink:
                 f"the addresses of {dev.ifname} usable",
                 timeout_s,
             )
+
+    def _of_link(self, dev: Dev, number: int) -> bytes:
+        (link,) = self._netlink.ask(RTM_GETLINK, struct.pack("=4xi8x", dev.ifindex), NLM_F_ACK)
+        return attribute(link.body, 16, number)
 
     def _is_local(self, address: bytes) -> bool:
         """Ask whether a packet to an IPv6 address would be taken for ours."""

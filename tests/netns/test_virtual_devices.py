@@ -10,7 +10,7 @@ import pytest
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import features
 from pytest_netconform.kernel.rtnetlink import EVERY
-from pytest_netconform.nodes import Device, Net, Netns
+from pytest_netconform.nodes import Device, Net, Netns, tunnels
 
 
 def test_vxlan_is_bounded_by_its_underlay(
@@ -100,13 +100,39 @@ def test_any_number_of_ends_reach_each_other(net: Net, options: dict[str, Any]) 
 
 def test_bridges_are_joined_by_a_vxlan_from_the_first_packet_on(net: Net, leaves: list[Netns]) -> None:
     hosts = [net.netns("host1"), net.netns("host2")]
-    tunnels = net.vxlan(*leaves, vni=10)
-    for number, (leaf, host, tunnel) in enumerate(zip(leaves, hosts, tunnels, strict=True), start=1):
+    ends = net.vxlan(*leaves, vni=10)
+    for number, (leaf, host, tunnel) in enumerate(zip(leaves, hosts, ends, strict=True), start=1):
         _, port = net.veth(
             host, leaf, ifnames=("eth0", "port0"), addrs=(f"10.0.0.{number}/24", None), mtu=1450
         )
         net.bridge(leaf).attach(port, tunnel)
     assert hosts[0].ping(hosts[1], size=1450, df=True).replied
+
+
+def test_more_ends_than_the_kernel_can_keep_neighbours_are_refused_or_told_of_each_other(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnels, "neigh_limit", lambda _: 5)
+    hosts = list(net.lan(3, subnet="192.0.2.0/24"))
+    with pytest.raises(BuildError, match=r"3 ends are 6 neighbours .* keeps 5 .*: say permanent_neighs=True"):
+        net.vxlan(*hosts, vni=10, subnet="198.51.100.0/24")
+    assert "vxlan10" not in hosts[0].links
+    net.vxlan(*hosts, vni=10, subnet="198.51.100.0/24", permanent_neighs=True)
+    known = {neigh.dst: neigh.lladdr for neigh in hosts[0].neighs if neigh.state == ("PERMANENT",)}
+    assert known == {f"192.0.2.{host + 1}": hosts[host].links["eth0"].address for host in (1, 2)}
+    assert hosts[0].ping("198.51.100.3").replied
+
+
+def test_ends_beyond_a_router_are_no_neighbours(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tunnels, "neigh_limit", lambda _: 0)
+    left, router, right = net.netns("left"), net.netns("router"), net.netns("right")
+    net.veth(left, router, ifnames=("eth0", "left"), subnet="10.0.1.0/30")
+    net.veth(right, router, ifnames=("eth0", "right"), subnet="10.0.2.0/30")
+    router.sysctl["net.ipv4.ip_forward"] = 1
+    left.add_route("default", via="10.0.1.2")
+    right.add_route("default", via="10.0.2.2")
+    net.vxlan(left, right, vni=10, subnet="198.51.100.0/24")
+    assert left.ping("198.51.100.2").replied
 
 
 def test_without_learning_nothing_is_sent_to_those_it_is_not_for(net: Net) -> None:
