@@ -82,14 +82,15 @@ class Tunnel:
         version = self.under.local.version
         most = below - OVERHEAD[version]
         if mtu > most:
+            where = f"{self.device.netns.name}: {self.device.ifname}"
             raise BuildError(
-                f"{self.device.netns.name}: {self.device.ifname}: mtu {mtu} is more than {most}: the {below} of"
+                f"{where}: mtu {mtu} is more than {most}: the {below} of"
                 f" {self.under.dev.ifname} less {OVERHEAD[version]} for the tunnel over IPv{version}"
             )
 
 
 def check_neighs(tunnels: Sequence[Tunnel]) -> None:
-    """Refuse more ends than can know each other; they all need to, for what IPv6 sends when a link comes up."""
+    """Refuse more ends than can know each other, as all must for what IPv6 sends when a link comes up."""
     version = tunnels[0].under.local.version
     limit = neigh_limit(version)
     if limit is None or len(tunnels) ** 2 <= limit:

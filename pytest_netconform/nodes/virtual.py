@@ -39,8 +39,8 @@ class VirtualDevices:
         """Join namespaces by a VXLAN over a device that each has: `vxlan10` on all sides, up.
 
         Each end knows by static FDB entries where all others are, unless a multicast *group* is to find them;
-        without *learning* it also knows their MAC addresses. With *permanent_neighs* it need not ask for those
-        that they have below, of which the kernel keeps only so many for all namespaces together.
+        without *learning* it also knows their MAC addresses. With *permanent_neighs* it need not ask for
+        those below, of which the kernel keeps only so many for all namespaces together.
 
         Units:  by default the MTU of *dev* less 50 bytes, or 70 over IPv6.
         Shape:  *dev*, *addrs* and *local* may be given for each end; by default they have the first addresses
