@@ -16,6 +16,7 @@ from pytest_netconform.probes.udp import PAYLOAD, Udp, udp
 if TYPE_CHECKING:
     from pytest_netconform.probes.dns import Dns
     from pytest_netconform.probes.http import Http
+    from pytest_netconform.probes.path_mtu import PathMtu
 
 T = TypeVar("T")
 
@@ -143,6 +144,26 @@ class Probing:
         options: dict[str, Any] = {"source": source, "mark": mark, "ttl": ttl, "timeout_s": timeout_s}
         options |= {"https": https, "host": host, "headers": headers, "ca": ca, "verify": verify}
         return _sent(http(self.namespaces, self._reaching(dst), port, path, **options))
+
+    def path_mtu(
+        self,
+        dst: str | Probing,
+        *,
+        ttl: int | None = None,
+        source: str | None = None,
+        mark: int | None = None,
+        timeout_s: float = 1.0,
+    ) -> PathMtu:
+        """Find the largest packet that reaches *dst* undivided and is answered, and who bounds it.
+
+        Units:  timeout_s is the longest wait for one answer; a black hole takes two of them and some.
+        Raises: ProbeError for what has nothing to do with the path (no descriptor left, no such device).
+        Source: RFC 1191, RFC 8201; RFC 4821 where nobody tells.
+        """
+        from pytest_netconform.probes.path_mtu import path_mtu
+
+        options: dict[str, Any] = {"source": source, "mark": mark, "ttl": ttl, "timeout_s": timeout_s}
+        return _sent(path_mtu(self.namespaces, self._reaching(dst), **options))
 
     def _reaching(self, dst: str | Probing) -> str:
         return dst.address(towards=self) if isinstance(dst, Probing) else dst

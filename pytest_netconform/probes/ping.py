@@ -57,7 +57,7 @@ def ping(
     Needs:  CAP_NET_RAW; CAP_NET_ADMIN for a mark.
     Source: ping(8); ip(7), IP_MTU_DISCOVER.
     """
-    version = _version(namespaces.name, dst)
+    version = ip_version(namespaces.name, "ping", dst)
     size = _size(namespaces.name, version, size)
     sent: dict[str, Any] = {
         "src": namespaces.name,
@@ -79,15 +79,25 @@ def ping(
 def asking(echo_socket: EchoSocket, echo: Echo, timeout_s: float) -> Attempt[Fields]:
     """Send the request and wait for its answer; give the fields of an outcome."""
     start = time.monotonic()
-    rejection = echo_socket.send(echo)
-    if rejection is not None:
-        return rejected(OSError(rejection.errno, os.strerror(rejection.errno)), rejection.mtu)
+    if (refusal := sent_or_rejected(echo_socket, echo)) is not None:
+        return refusal
     while (yield Wait(echo_socket.sock, select.POLLIN, start + timeout_s)):
         elapsed_ms = since_ms(start)
         for answer in echo_socket.answers():
             if answer.is_to(echo):
                 return answered(answer, elapsed_ms)
     return lost(start)
+
+
+def sent_or_rejected(echo_socket: EchoSocket, echo: Echo) -> Fields | None:
+    """Send a request; says so if our own kernel would not.
+
+    Raises: OSError for a reason that has nothing to do with the path.
+    """
+    rejection = echo_socket.send(echo)
+    if rejection is None:
+        return None
+    return rejected(OSError(rejection.errno, os.strerror(rejection.errno)), rejection.mtu)
 
 
 def answered(answer: Answer, elapsed_ms: float) -> Fields:
@@ -100,11 +110,11 @@ def answered(answer: Answer, elapsed_ms: float) -> Fields:
     return {**fields, "unreachable": answer.error}
 
 
-def _version(name: str, dst: str) -> int:
+def ip_version(name: str, probe: str, dst: str) -> int:
     try:
         return ipaddress.ip_address(dst).version
     except ValueError as error:
-        raise ProbeError(f"{name}: ping {dst!r}: not an IP address") from error
+        raise ProbeError(f"{name}: {probe} {dst!r}: not an IP address") from error
 
 
 def _size(name: str, version: int, size: int | None) -> int:
