@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -69,6 +70,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 def _wants_userns(config: pytest.Config) -> bool:
     early = getattr(config.known_args_namespace, USERNS, False)
     return bool(early or config.getoption(USERNS, False) or config.getini(USERNS))
+
+
+def pytest_unconfigure() -> None:
+    if processes := sys.modules.get("pytest_netconform.kernel.processes"):
+        processes.end_keeper(though_needed=False)  # a session inside a session may not end the outer one's
 
 
 def pytest_configure(config: pytest.Config) -> None:

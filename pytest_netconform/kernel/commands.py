@@ -10,7 +10,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 
+from pytest_netconform.kernel.popen import Process
+
 Command = str | Sequence[str]
+Running = Process | subprocess.Popen[str]
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -66,17 +69,19 @@ def _text(fd: int) -> str:
     return os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace")
 
 
-def ended(process: subprocess.Popen[str], timeout_s: float | None) -> bool:
+def ended(process: Running, timeout_s: float | None) -> bool:
     """Wait until the process ends or the time is over; kill its session if it must not go on."""
     try:
-        if timeout_s is None or _exited(process.pid, timeout_s):
-            process.wait()
-            return True
-        _kill(process)
-        return False
+        if isinstance(process, Process):
+            in_time = process.ended(timeout_s)
+        else:
+            in_time = timeout_s is None or _exited(process.pid, timeout_s)
     except BaseException:
         _kill(process)
         raise
+    if not in_time:
+        _kill(process)
+    return in_time
 
 
 def _exited(pid: int, timeout_s: float) -> bool:
@@ -89,7 +94,10 @@ def _exited(pid: int, timeout_s: float) -> bool:
         os.close(fd)
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
+def _kill(process: Running) -> None:
+    if isinstance(process, Process):
+        process.kill_session()
+        return
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

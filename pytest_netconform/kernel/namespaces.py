@@ -6,13 +6,14 @@ import fcntl
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_netconform.errors import CommandFailed, Unreadable
 from pytest_netconform.kernel import syscalls
-from pytest_netconform.kernel.commands import Command, Files, argv, ended, environment, shown
+from pytest_netconform.kernel.commands import Command, Files, Running, argv, ended, environment, shown
 from pytest_netconform.kernel.processes import Processes
 from pytest_netconform.kernel.threads import Handle, in_a_thread, inside
 
@@ -106,25 +107,25 @@ class Namespaces:
         Raises: CommandFailed for a non-zero status unless *check* is false; always for a program that is not
                 there, and for one that outlives *timeout_s*, which is killed.
         """
-        with Files(input) as files:
+        with Files(input) as files, self._failing(command):
             streams = {"stdin": files.stdin, "stdout": files.stdout, "stderr": files.stderr}
-            process = self._spawned(command, env, streams)
+            process = self._spawned(command, env, streams, known=False)
             in_time = ended(process, timeout_s)
+            status = process.wait()
             stdout, stderr = files.texts()
         if not in_time:
             stderr = f"{stderr}\nkilled, for it did not end within {timeout_s:g} s"
-        if not in_time or (check and process.returncode):
-            raise CommandFailed(self.name, shown(command), process.returncode, stdout, stderr)
-        return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+        if not in_time or (check and status):
+            raise CommandFailed(self.name, shown(command), status, stdout, stderr)
+        return subprocess.CompletedProcess(command, status, stdout, stderr)
 
-    def popen(
-        self, command: Command, *, env: Mapping[str, str] | None = None, **options: Any
-    ) -> subprocess.Popen[str]:
+    def popen(self, command: Command, *, env: Mapping[str, str] | None = None, **options: Any) -> Running:
         """Start a command inside, in a session of its own; what is made by us ends it when it closes.
 
         Shape: *options* as of subprocess.Popen; text streams, and an empty stdin, unless they say otherwise.
         """
-        return self._spawned(command, env, {"stdin": subprocess.DEVNULL, **options})
+        with self._failing(command):
+            return self._spawned(command, env, {"stdin": subprocess.DEVNULL, **options}, known=True)
 
     def end(self) -> None:
         """Have the kernel end the processes inside, without waiting for it."""
@@ -140,21 +141,23 @@ class Namespaces:
             os.close(self._fds.pop())
 
     def _spawned(
-        self, command: Command, env: Mapping[str, str] | None, options: Mapping[str, Any]
-    ) -> subprocess.Popen[str]:
+        self, command: Command, env: Mapping[str, str] | None, options: Mapping[str, Any], *, known: bool
+    ) -> Running:
         handles = self.handles
         if self._processes is not None:
-            handles += (self._processes.handle(),)
+            return self._processes.start(argv(command), environment(env), options, known=known)
         defaults = {"text": True, "errors": "replace", "start_new_session": True, "env": environment(env)}
 
         def spawn() -> subprocess.Popen[str]:
-            child = subprocess.Popen(argv(command), **{**defaults, **options})
-            if self._processes is not None:  # here, so that no interrupt comes between
-                self._processes.adopt(child)
-            return child
+            return subprocess.Popen(argv(command), **{**defaults, **options})
 
+        return inside(handles, spawn) if handles else spawn()
+
+    @contextmanager
+    def _failing(self, command: Command) -> Iterator[None]:
+        """Say of a command that could not be run what a shell would."""
         try:
-            return inside(handles, spawn) if handles else spawn()
+            yield
         except FileNotFoundError as error:
             raise CommandFailed(
                 self.name, shown(command), 127, "", f"no such program: {error.filename}"

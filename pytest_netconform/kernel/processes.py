@@ -1,122 +1,310 @@
-"""The processes of a node: a PID namespace that ends when we do, however we do."""
+"""The processes of a node: a PID namespace that ends when we do, however we do.
+
+Its init hangs on a socket whose other end only we hold. When that closes, init ends, and the kernel ends all
+others, whatever session they moved to. What runs on the other side is in `keeper`.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import io
+import atexit
+import marshal
 import os
+import socket
+import struct
 import subprocess
+import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import mounts, syscalls
-from pytest_netconform.kernel.threads import Handle, enter, in_a_thread
+from pytest_netconform.kernel.keeper import MOST_BYTES
+from pytest_netconform.kernel.popen import Process, Streams, encoding_of
+from pytest_netconform.kernel.threads import Handle, inside
 
-INIT = "echo ready; exec 3<&0 >/dev/null 2>&1; until { cat <&3 & wait $!; }; do :; done"
-"""Live until the pipe on stdin closes, whoever kills `cat`; `wait` buries every orphan too, in any shell."""
-OWN_PROC = "mount -t proc -o nosuid,nodev,noexec proc /proc || exit; "
+PROC = "proc"
+"""The file system that a node gets at /proc."""
+PROGRAM = Path(__file__).with_name("keeper.py")
+OPTIONS = {"stdin", "stdout", "stderr", "text", "universal_newlines", "encoding", "errors", "bufsize"} | {
+    *("cwd", "pass_fds")
+}
+
+
+class Keeper:
+    """Our side of the program that is the parent of all inits; there is one for each process of pytest's."""
+
+    def __init__(self) -> None:
+        self.said = os.memfd_create("keeper")
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-X", "utf8", str(PROGRAM)],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=self.said,
+                    cwd="/",
+                    start_new_session=True,
+                )
+        except BaseException:
+            self.control.close()
+            os.close(self.said)
+            raise
+
+    def end(self) -> None:
+        """Let it end, which it does when the last init has ended, and bury it."""
+        self.control.close()
+        self.process.wait()
+        os.close(self.said)
+
+    def words(self) -> str:
+        """Give what it said before it ended, for its messages come another way."""
+        said = os.pread(self.said, os.fstat(self.said).st_size, 0).decode(errors="replace").strip()
+        return said.rpartition("\n")[2] or "it was killed"
+
+    def forget(self) -> None:
+        """In a forked child: let go of it, for it serves our parent."""
+        self.control.close()
+        os.close(self.said)
+        self.process.returncode = 0  # nothing to wait for, and nothing to warn of
+
+
+_lock = threading.Lock()
+_keeper: Keeper | None = None
+
+
+def _ask_keeper(message: Any, fds: Sequence[int]) -> Keeper:
+    """Send it a message; it is started if there is none, or none any more."""
+    global _keeper
+    with _lock:
+        if _keeper is not None:
+            try:
+                send(_keeper.control, message, fds)
+                return _keeper
+            except (BrokenPipeError, ConnectionResetError):
+                _keeper.end()
+                _keeper = None
+        _keeper = Keeper()
+        with suppress(BrokenPipeError, ConnectionResetError):  # told where the answer is awaited
+            send(_keeper.control, message, fds)
+        return _keeper
+
+
+def end_keeper(*, though_needed: bool = True) -> None:
+    """End the keeper of this process and bury it; with it end all the namespaces that still are."""
+    global _keeper
+    with _lock:
+        if _keeper is not None and (though_needed or not any(processes.started for processes in _alive)):
+            keeper, _keeper = _keeper, None
+            keeper.end()
+
+
+def send(sock: socket.socket, message: Any, fds: Sequence[int]) -> None:
+    """Send one message with descriptors; a long one as a file."""
+    data = marshal.dumps(message)
+    with ExitStack() as closing:
+        if len(data) > MOST_BYTES:
+            fd = os.memfd_create("message")
+            closing.callback(os.close, fd)
+            os.pwrite(fd, data, 0)
+            data, fds = marshal.dumps(None), [*fds, fd]
+        sock.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", fds))] if fds else ())
 
 
 class Processes:
-    """A PID namespace, made at the first process.
-
-    Its init reads a pipe whose other end only we hold. When that closes, init ends, and the kernel ends all
-    others, whatever session they moved to.
-    """
+    """A PID namespace, made at the first process."""
 
     def __init__(self, name: str, handles: Sequence[Handle] = (), *, own_proc: bool = False) -> None:
         self.name = name
-        self.children: list[subprocess.Popen[str]] = []
+        self.children: list[Process] = []
         self._handles, self._own_proc = tuple(handles), own_proc
         self._lock = threading.Lock()
-        self._init: subprocess.Popen[str] | None = None
-        self._lifeline: io.FileIO | None = None
-        self._fd: int | None = None
+        self._lifeline: socket.socket | None = None
+        self._channel: socket.socket | None = None
+        self._init = 0
+        self._numbers = count()
         _alive.add(self)
 
-    def handle(self) -> Handle:
-        """Give the PID namespace, which is made now if there is none yet."""
-        with self._lock:
-            if self._fd is None:
-                self._fd = self._started()
-        return self._fd, syscalls.CLONE_NEWPID
+    @property
+    def started(self) -> bool:
+        """Say whether there is such a namespace, of our own."""
+        return self._lifeline is not None
 
-    def adopt(self, child: subprocess.Popen[str]) -> None:
-        """Bury *child* at the latest when the namespace ends."""
-        with self._lock:
-            self.children = [*(other for other in self.children if other.poll() is None), child]
+    def start(
+        self, argv: Sequence[str], env: Mapping[str, str], options: Mapping[str, Any], *, known: bool = True
+    ) -> Process:
+        """Start a program inside, in a session of its own.
+
+        Shape:  *options* are some of subprocess.Popen's. Unless it is to be *known*, nobody waits until it
+                runs: it has no `pid`, and what keeps it from running is raised where its end is awaited.
+        Raises: OSError if it cannot run; BuildError if there can be no PID namespace, or is none any more.
+        """
+        if unknown := options.keys() - OPTIONS:
+            raise TypeError(f"{self.name}: popen() inside takes no {', '.join(sorted(unknown))}")
+        channel = self._running()
+        streams = Streams(options.get("stdin"), options.get("stdout"), options.get("stderr"))
+        try:
+            process = self._asked(channel, argv, env, options, streams, known)
+            process.take(
+                streams,
+                bufsize=options.get("bufsize", -1),
+                encoding=encoding_of(options),
+                errors=options.get("errors") or "replace",
+            )
+        finally:
+            streams.close()
+        if known:
+            with self._lock:
+                self.children = [*(other for other in self.children if other.poll() is None), process]
+        return process
 
     def end(self) -> None:
-        """Let go of the lifeline; the kernel kills what still runs. Does not wait for it."""
+        """Have init end, and with it all others. Does not wait for it."""
         if self._lifeline is not None:
-            self._lifeline.close()
+            with suppress(OSError):
+                self._lifeline.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """End all processes and wait until none is left."""
         self.end()
-        for child in self.children:  # before init, which waits for every one of them
-            child.wait()
-            for stream in (child.stdin, child.stdout, child.stderr):
-                if stream is not None:
-                    with contextlib.suppress(BrokenPipeError):
-                        stream.close()
+        if self._lifeline is not None:
+            while self._lifeline.recv(64):  # its last holder is the keeper, until it has buried init
+                pass
+        self._drop()
+        for child in self.children:
+            with suppress(OSError):
+                child.wait()
+            child.close_streams()
         self.children.clear()
-        if self._init is not None:
-            self._init.wait()
-            self._init = None
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)
 
     def forget(self) -> None:
         """In a forked child: let go of the lifeline, which must not outlive our parent."""
-        self.end()
-        self._init, self._lock = None, threading.Lock()
+        if self._lifeline is not None:
+            self._lifeline.close()
+        self._lifeline, self._lock = None, threading.Lock()
+        self.children = []
 
-    def _started(self) -> int:
-        inner, outer = os.pipe()
-        self._lifeline = io.FileIO(outer, "w")  # which closes with us, should an interrupt cut close() short
-        try:
-            pid = in_a_thread(lambda: self._spawned(inner))
-            return os.open(f"/proc/{pid}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        except BaseException as error:
-            self.close()
-            if isinstance(error, OSError):
-                raise BuildError(f"{self.name}: no PID namespace: {syscalls.words(error)}") from error
-            raise
-        finally:
-            os.close(inner)
+    def _drop(self) -> None:
+        for sock in (self._lifeline, self._channel):
+            if sock is not None:
+                sock.close()
+        self._lifeline = self._channel = None
 
-    def _spawned(self, inner: int) -> int:
-        """Start init, in a thread that has no other child in its new PID namespace; give its process id."""
-        enter(self._handles)
-        syscalls.unshare(syscalls.CLONE_NEWPID)
-        self._init = subprocess.Popen(
-            ["sh", "-c", (OWN_PROC if self._own_proc else "") + INIT],
-            stdin=inner,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd="/",
-            start_new_session=True,
-        )
-        assert self._init.stdout is not None
-        with self._init.stdout as words:
-            if (said := words.readline()) != "ready\n":
-                raise BuildError(f"{self.name}: no PID namespace: {(said + words.read()).strip()}")
+    def _running(self) -> socket.socket:
+        with self._lock:
+            if self._channel is None:
+                try:
+                    self._start_init()
+                except BaseException as error:
+                    self._drop()
+                    if isinstance(error, OSError):
+                        raise BuildError(f"{self.name}: no PID namespace: {syscalls.words(error)}") from error
+                    raise
+            assert self._channel is not None
+            return self._channel
+
+    def _start_init(self) -> None:
+        with ExitStack() as closing:
+            self._lifeline, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            closing.enter_context(theirs)
+            self._lifeline.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            channel, their_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            closing.enter_context(their_channel)
+            self._channel = channel
+            proc = PROC.encode() if self._own_proc else b""
+            keeper = _ask_keeper(
+                ("make", [kind for _, kind in self._handles], proc),
+                [theirs.fileno(), their_channel.fileno(), *(fd for fd, _ in self._handles)],
+            )
+        data, ancillary, _, _ = self._lifeline.recvmsg(1 << 16, socket.CMSG_SPACE(12))
+        what, *words = marshal.loads(data) if data else ("error", None, f"the keeper ended: {keeper.words()}")
+        if what == "error":
+            raise OSError(*words)
+        self._init = struct.unpack("iII", ancillary[0][2])[0]
         if self._own_proc:
-            mounts.protect_sysctls()
-        return self._init.pid
+            inside(self._handles, mounts.protect_sysctls)
+
+    def _asked(
+        self,
+        channel: socket.socket,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        options: Mapping[str, Any],
+        streams: Streams,
+        known: bool,
+    ) -> Process:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ident = (os.getpid(), next(self._numbers))
+        process = Process(argv, ours, lambda number, group: self._signal(ident, number, group))
+        with theirs, ExitStack() as closing:
+            fds = {fd: fd for fd in options.get("pass_fds", ())} | streams.given
+            cwd = self._directory(options.get("cwd"), fds, closing)
+            message = (
+                *("run", ident, [os.fsencode(word) for word in argv]),
+                {os.fsencode(name): os.fsencode(value) for name, value in env.items()},
+                *(cwd, list(fds), known),
+            )
+            if known:
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            self._send(channel, message, [theirs.fileno(), *fds.values()])
+        streams.release()
+        if known:
+            try:
+                process.await_start()
+            except EOFError:
+                raise BuildError(self._gone()) from None
+        return process
+
+    def _directory(
+        self, wanted: str | os.PathLike[str] | None, fds: dict[int, int], closing: ExitStack
+    ) -> bytes | None:
+        """Say where a command starts: by default in a node at its root, else where we are."""
+        if self._own_proc:
+            return os.fsencode(wanted or "/")
+        if wanted is not None:
+            return os.fsencode(os.path.abspath(wanted))  # noqa: PTH100 - it may be bytes
+        fd = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        closing.callback(os.close, fd)
+        fds[-1] = fd
+        return None
+
+    def _signal(self, ident: tuple[int, int], number: int, group: bool) -> None:
+        if self._channel is not None:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                send(self._channel, ("signal", ident, int(number), group), ())
+
+    def _send(self, channel: socket.socket, message: Any, fds: Sequence[int]) -> None:
+        try:
+            send(channel, message, fds)
+        except (BrokenPipeError, ConnectionResetError):
+            raise BuildError(self._gone()) from None
+
+    def _gone(self) -> str:
+        return (
+            f"{self.name}: all its processes have ended, for their init (process {self._init}) did; "
+            "something outside of it killed it"
+        )
 
 
 _alive: weakref.WeakSet[Processes] = weakref.WeakSet()
 
 
 def _forget_all() -> None:
+    """In a forked child: let go of what must end with our parent."""
+    global _keeper, _lock
+    _lock = threading.Lock()
     for processes in list(_alive):
         processes.forget()
+    if _keeper is not None:
+        _keeper.forget()
+        _keeper = None
 
 
 os.register_at_fork(after_in_child=_forget_all)
+atexit.register(end_keeper)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from subprocess import CompletedProcess, Popen
+from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_netconform.errors import BuildError, ProbeError
@@ -16,7 +16,7 @@ from pytest_netconform.facts.links import Link, parse_links
 from pytest_netconform.facts.neighs import Neigh, parse_neighs
 from pytest_netconform.facts.routes import Route, parse_routes
 from pytest_netconform.facts.rules import Rule, parse_rules
-from pytest_netconform.kernel.commands import Command
+from pytest_netconform.kernel.commands import Command, Running
 from pytest_netconform.kernel.evidence import LiveEvidence
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.rtnetlink import Interface
@@ -89,7 +89,7 @@ class Netns(Probing, Configurable):
         """
         return self.namespaces.run(command, check=check, input=input, env=env, timeout_s=timeout_s)
 
-    def popen(self, command: Command, *, env: Mapping[str, str] | None = None, **options: Any) -> Popen[str]:
+    def popen(self, command: Command, *, env: Mapping[str, str] | None = None, **options: Any) -> Running:
         """Start a command inside; it ends with the namespace at the latest.
 
         Shape: *options* as of subprocess.Popen; text streams, and an empty stdin, unless they say otherwise.
