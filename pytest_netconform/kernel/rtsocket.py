@@ -92,6 +92,13 @@ class Rtnetlink:
         for dev in devs:
             self._await(RTNLGRP_LINK, lambda dev=dev: self.is_up(dev), f"{dev.ifname} up", timeout_s)  # type: ignore[misc]
 
+    def await_down(self, dev: Dev, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until a link is not operational any more.
+
+        Raises: BuildError when the time is over.
+        """
+        self._await(RTNLGRP_LINK, lambda: not self.is_up(dev), f"{dev.ifname} down", timeout_s)
+
     def await_addresses(
         self, dev: Dev, addresses: Iterable[Interface], timeout_s: float = PATIENCE_S
     ) -> None:

@@ -9,11 +9,12 @@ from typing import Self
 from pytest_netconform.errors import BuildError
 from pytest_netconform.facts.links import Link
 from pytest_netconform.kernel.rtnetlink import Interface, link_master, link_nomaster, port_set
+from pytest_netconform.nodes.impairment import Impairable
 from pytest_netconform.nodes.namespaces import Netns
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class Device(Impairable):
     """A network device that was built, and the addresses that it was given."""
 
     netns: Netns
