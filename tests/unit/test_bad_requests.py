@@ -51,47 +51,47 @@ Build = Callable[[], rt.Request]
         ),
         (
             lambda: rt.veth_add(ETH0, 3, ETH0, 4, addresses=(None, "no")),
-            "veth add eth0: address: expected a MAC address such as 02:00:00:00:00:01, got 'no'",
+            "link add eth0 type veth: address: expected a MAC address such as 02:00:00:00:00:01, got 'no'",
         ),
         (
             lambda: rt.vxlan_add("vxlan10", 1 << 24),
-            "vxlan add vxlan10: id: expected a number from 0 to 16777215, got 16777216",
+            "link add vxlan10 type vxlan: id: expected a number from 0 to 16777215, got 16777216",
         ),
         (
             lambda: rt.vxlan_add("vxlan10", 10, dstport=65536),
-            "vxlan add vxlan10: dstport: expected a number from 0 to 65535, got 65536",
+            "link add vxlan10 type vxlan: dstport: expected a number from 0 to 65535, got 65536",
         ),
         (
             lambda: rt.vxlan_add("vxlan10", 10, ttl=256),
-            "vxlan add vxlan10: ttl: expected a number from 0 to 255, got 256",
+            "link add vxlan10 type vxlan: ttl: expected a number from 0 to 255, got 256",
         ),
         (
             lambda: rt.vxlan_add("vxlan10", 10, local="here"),
-            "vxlan add vxlan10: local: 'here' does not appear to be an IPv4 or IPv6 address",
+            "link add vxlan10 type vxlan: local: 'here' does not appear to be an IPv4 or IPv6 address",
         ),
         (
             lambda: rt.vxlan_add("vxlan10", 10, group="192.0.2.1"),
-            "vxlan add vxlan10: group: 192.0.2.1 is no multicast address; one peer is a remote",
+            "link add vxlan10 type vxlan: group: 192.0.2.1 is no multicast address; one peer is a remote",
         ),
         (
             lambda: rt.vxlan_add("vxlan10", 10, remote="239.1.1.1"),
-            "vxlan add vxlan10: remote: 239.1.1.1 is a multicast address, and so a group",
+            "link add vxlan10 type vxlan: remote: 239.1.1.1 is a multicast address, and so a group",
         ),
         (
             lambda: rt.vxlan_add("vxlan10", 10, remote="192.0.2.1", group="239.1.1.1"),
-            "vxlan add vxlan10: remote and group exclude each other",
+            "link add vxlan10 type vxlan: remote and group exclude each other",
         ),
         (
             lambda: rt.macvlan_add("net1", ETH0, mode="brige"),
-            "macvlan add net1: mode: expected one of private, vepa, bridge, passthru, got 'brige'",
+            "link add net1 type macvlan: mode: expected one of private, vepa, bridge, passthru, got 'brige'",
         ),
         (
             lambda: rt.vlan_add("eth0.5000", ETH0, 5000),
-            "vlan add eth0.5000: id: expected a number from 0 to 4095, got 5000",
+            "link add eth0.5000 type vlan: id: expected a number from 0 to 4095, got 5000",
         ),
         (
             lambda: rt.port_set(ETH0, hairpn=True),
-            "port set eth0: port: expected one of cost, hairpin, learning, flood, proxy_arp,",
+            "link set eth0 type bridge_slave: port: expected one of cost, hairpin, learning, flood,",
         ),
         (
             lambda: rt.addr_add(ETH0, ADDRESS, peer="2001:db8::1/64"),
@@ -155,7 +155,7 @@ Build = Callable[[], rt.Request]
             "link set eth0: mtu: expected a number from 0 to 4294967295, got '1500'",
         ),
         (lambda: rt.link_set(ETH0, name="a\0b"), "link set eth0: ifname: 'a\\x00b' has a NUL in it"),
-        (lambda: rt.bridge_add("br0", forward_delay_s=float("inf")), "bridge add br0: "),
+        (lambda: rt.bridge_add("br0", forward_delay_s=float("inf")), "link add br0 type bridge: "),
     ],
 )
 def test_what_is_wrong_is_said_with_the_deed_and_the_word(build: Build, words: str) -> None:

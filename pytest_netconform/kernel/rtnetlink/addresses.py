@@ -36,7 +36,7 @@ class Ifa:
     FLAGS = Attribute(8, u32)
 
 
-@deed
+@deed("addr add {}")
 def addr_add(
     dev: Dev,
     address: Interface,
@@ -67,7 +67,7 @@ def addr_add(
     return Request(what, RTM_NEWADDR, NEW, body)
 
 
-@deed
+@deed("addr delete {}")
 def addr_delete(dev: Dev, address: Interface, *, peer: str | None = None) -> Request:
     what = words(f"addr delete {address}", ("peer", peer), ("dev", dev.ifname))
     return Request(what, RTM_DELADDR, 0, _body(dev, address, peer, 0))

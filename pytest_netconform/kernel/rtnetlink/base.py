@@ -47,19 +47,24 @@ class Request:
         return self.type, self.flags, self.body
 
 
-def deed(build: Callable[P, Request]) -> Callable[P, Request]:
-    """Have a function that builds a request say which one, where its arguments are no good."""
+def deed(what: str) -> Callable[[Callable[P, Request]], Callable[P, Request]]:
+    """Have a function that builds a request say which one, where its arguments are no good.
 
-    @wraps(build)
-    def built(*args: P.args, **kwargs: P.kwargs) -> Request:
-        try:
-            return build(*args, **kwargs)
-        except (ValueError, OverflowError) as error:
-            of = args[0] if args else ""
-            words = f"{build.__name__.replace('_', ' ')} {getattr(of, 'ifname', of)}".rstrip()
-            raise BuildError(f"{words}: {error}") from error
+    Shape: {} in *what* is the first argument, or its ifname.
+    """
 
-    return built
+    def decorated(build: Callable[P, Request]) -> Callable[P, Request]:
+        @wraps(build)
+        def built(*args: P.args, **kwargs: P.kwargs) -> Request:
+            try:
+                return build(*args, **kwargs)
+            except (ValueError, OverflowError) as error:
+                of = getattr(args[0], "ifname", args[0]) if args else ""
+                raise BuildError(f"{what.format(of).rstrip()}: {error}") from error
+
+        return built
+
+    return decorated
 
 
 class _Versioned(Protocol):

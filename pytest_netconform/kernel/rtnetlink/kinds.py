@@ -69,7 +69,7 @@ class Vlan:
 MACVLAN_MODE = Attribute(1, u32)
 
 
-@deed
+@deed("link add {} type bridge")
 def bridge_add(
     ifname: str,
     *,
@@ -94,7 +94,7 @@ def bridge_add(
     return link_add(ifname, "bridge", index=index, mtu=mtu, address=address, up=up, info=info)
 
 
-@deed
+@deed("link set {} type bridge_slave")
 def port_set(dev: Dev, **options: int) -> Request:
     """Change a port of a bridge: `port_set(dev, hairpin=True, learning=False)`."""
     data = b"".join(one_of("port", name, PORT)(int(value)) for name, value in options.items())
@@ -102,7 +102,7 @@ def port_set(dev: Dev, **options: int) -> Request:
     return slave_set(dev, "bridge", said, data)
 
 
-@deed
+@deed("link add {} type vxlan")
 def vxlan_add(
     ifname: str,
     id: int,
@@ -141,7 +141,7 @@ def vxlan_add(
     return link_add(ifname, "vxlan", index=index, mtu=mtu, address=address, up=up, info=info)
 
 
-@deed
+@deed("link add {} type macvlan")
 def macvlan_add(ifname: str, link: Dev, *, mode: str = "bridge", **common: Any) -> Request:
     """Add a device of its own MAC address upon *link*.
 
@@ -151,7 +151,7 @@ def macvlan_add(ifname: str, link: Dev, *, mode: str = "bridge", **common: Any) 
     return link_add(ifname, "macvlan", link=link, info=info, **common)
 
 
-@deed
+@deed("link add {} type vlan")
 def vlan_add(ifname: str, link: Dev, id: int, **common: Any) -> Request:
     """Add the VLAN of a number upon *link*.
 

@@ -39,7 +39,7 @@ class Info:
 VETH_INFO_PEER = Attribute(1, raw)
 
 
-@deed
+@deed("link add {}")
 def link_add(
     ifname: str,
     kind: str,
@@ -70,7 +70,7 @@ def link_add(
     return Request(f"link add {ifname} type {kind}", RTM_NEWLINK, NEW, body)
 
 
-@deed
+@deed("link add {} type veth")
 def veth_add(
     first: Dev,
     first_net: int,
@@ -109,7 +109,7 @@ def veth_add(
     )
 
 
-@deed
+@deed("link set {}")
 def link_set(
     dev: Dev,
     *,

@@ -58,7 +58,7 @@ class Nda:
     IFINDEX = Attribute(8, u32)
 
 
-@deed
+@deed("neigh replace {}")
 def neigh_replace(
     dst: str,
     lladdr: str | None,
@@ -76,13 +76,13 @@ def neigh_replace(
     return Request(what, RTM_NEWNEIGH, REPLACE, body)
 
 
-@deed
+@deed("neigh delete {}")
 def neigh_delete(dst: str, dev: Dev, *, proxy: bool = False) -> Request:
     body = _header(dst, dev, 0, NTF_PROXY if proxy else 0) + Nda.DST(dst)
     return Request(f"neigh delete {dst} dev {dev.ifname}", RTM_DELNEIGH, 0, body)
 
 
-@deed
+@deed("fdb add {}")
 def fdb_add(
     lladdr: str,
     dev: Dev,
@@ -112,7 +112,7 @@ def fdb_add(
     return Request(_fdb_words(verb, lladdr, dev, dst, vni), RTM_NEWNEIGH, APPEND if append else NEW, body)
 
 
-@deed
+@deed("fdb delete {}")
 def fdb_delete(
     lladdr: str,
     dev: Dev,

@@ -79,7 +79,7 @@ class Nexthop:
         )
 
 
-@deed
+@deed("route add {}")
 def route_add(
     dst: str,
     dev: Dev | None = None,
@@ -123,7 +123,7 @@ def route_add(
     return Request(what, RTM_NEWROUTE, REPLACE if replace else NEW, body)
 
 
-@deed
+@deed("route delete {}")
 def route_delete(
     dst: str,
     dev: Dev | None = None,

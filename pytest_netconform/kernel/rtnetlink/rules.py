@@ -34,7 +34,7 @@ class Fra:
     IPPROTO = Attribute(22, u8)
 
 
-@deed
+@deed("rule add {}")
 def rule_add(
     action: str = "lookup",
     *,
@@ -84,7 +84,7 @@ def rule_add(
     return Request(what, RTM_NEWRULE, NEW, body)
 
 
-@deed
+@deed("rule delete {}")
 def rule_delete(priority: int, *, inet6: bool = False) -> Request:
     """Delete the first rule of a priority."""
     header = _header(None, None, None, False, inet6)
