@@ -53,6 +53,7 @@ class Netlink:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self._announced = False
         self._sequence = count(1)
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK):
             sock.setsockopt(SOL_NETLINK, option, 1)
@@ -82,6 +83,9 @@ class Netlink:
         while seqs:
             for message in self._receive():
                 if message.seq not in seqs:
+                    self._announced = (
+                        True  # perhaps: it may have overtaken an answer that does not know of it
+                    )
                     continue
                 if message.type not in (NLMSG_DONE, NLMSG_ERROR):
                     yield message
@@ -103,6 +107,9 @@ class Netlink:
 
     def notice(self, deadline: float) -> bool:
         """Wait for an announcement; say whether any came, or was lost, before *deadline* (monotonic)."""
+        if self._announced:
+            self._announced = False
+            return True
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):

@@ -200,7 +200,7 @@ class Processes:
         with self._lock:
             if self._channel is None:
                 try:
-                    self._start_init()
+                    self._start_init_with_proc()
                 except BaseException as error:
                     self._drop()
                     if isinstance(error, OSError):
@@ -209,7 +209,17 @@ class Processes:
             assert self._channel is not None
             return self._channel
 
-    def _start_init(self) -> None:
+    def _start_init_with_proc(self) -> None:
+        """Do without a /proc of its own where the kernel refuses one, in a user namespace in a container."""
+        try:
+            self._start_init(PROC if self._own_proc else "")
+        except PermissionError:
+            if not self._own_proc or syscalls.in_first_userns():
+                raise
+            self._drop()
+            self._start_init("")
+
+    def _start_init(self, proc: str) -> None:
         with ExitStack() as closing:
             self._lifeline, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             closing.enter_context(theirs)
@@ -217,9 +227,8 @@ class Processes:
             channel, their_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             closing.enter_context(their_channel)
             self._channel = channel
-            proc = PROC.encode() if self._own_proc else b""
             keeper = _ask_keeper(
-                ("make", [kind for _, kind in self._handles], proc),
+                ("make", [kind for _, kind in self._handles], proc.encode()),
                 [theirs.fileno(), their_channel.fileno(), *(fd for fd, _ in self._handles)],
             )
         data, ancillary, _, _ = self._lifeline.recvmsg(1 << 16, socket.CMSG_SPACE(12))
@@ -227,7 +236,7 @@ class Processes:
         if what == "error":
             raise OSError(*words)
         self._init = struct.unpack("iII", ancillary[0][2])[0]
-        if self._own_proc:
+        if proc:
             inside(self._handles, mounts.protect_sysctls)
 
     def _asked(

@@ -129,6 +129,42 @@ def test_a_lab_runs_too(run: Callable[..., str]) -> None:
     assert "== 1 passed in " in said, said
 
 
+COVERED = "mount -t tmpfs tmpfs /sys/kernel && mount -t tmpfs tmpfs /proc/irq"
+READ_ONLY = (
+    "mount -o remount,bind,ro /sys && mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys"
+)
+IN_CONTAINER = """
+def test_it(node, netns, veth):
+    one = node("one")
+    veth(one, netns("two"), subnet="192.0.2.0/30")
+    assert one.ping("192.0.2.2").replied
+    assert {*one.run("ls /sys/class/net").stdout.split()} == {SHOWN}
+    assert one.run("ip -br link | wc -l").stdout == "2\\n"
+    assert one.run("readlink /proc/self/ns/net").stdout == f"net:[{one.namespaces.inode}]\\n"
+"""
+
+
+@pytest.mark.parametrize(
+    ("covering", "lacks", "shown"),
+    [
+        (COVERED, "; what is not to be had in it: a /sys of a node's own, a /proc of a node's own", set()),
+        (
+            READ_ONLY,
+            "; what is not to be had in it: sysctls that can be written, a /proc of a node's own",
+            {"lo", "eth0"},
+        ),
+    ],
+    ids=["covered", "read-only"],
+)
+def test_in_a_container_nodes_do_without_what_the_kernel_refuses(
+    run: Callable[..., str], covering: str, lacks: str, shown: set[str]
+) -> None:
+    text = IN_CONTAINER.replace("{SHOWN}", str(shown or "set()"))
+    said = run("--netconform-userns", "-n", "1", text=text, covering=covering)
+    assert f"netconform: in a user namespace, as uid 65534{lacks}\n" in said, said
+    assert "== 1 passed in " in said, said
+
+
 def test_a_kernel_that_allows_none_is_named_as_the_reason(tmp_path: Path) -> None:
     """In a user namespace of the test's own, for which none may be made inside."""
     (tmp_path / "test_it.py").write_text("def test_one(netns): pass\n")
