@@ -145,7 +145,8 @@ class SuiteFile(pytest.File):
         applies = self.run.applies(suite, judge)
         named = self.path in self.run.named
         if applies.verdict is Verdict.ERROR or (named and applies.verdict is not Verdict.PASS):
-            yield WhenItem.from_parent(self, name=f"when{at}", suite=suite, judgement=applies)
+            for name in self._selected(suite, at) or [f"when{at}"]:
+                yield WhenItem.from_parent(self, name=name, suite=suite, judgement=applies)
             return
         reason = "" if applies.verdict is Verdict.PASS else f"{suite.name} does not apply: {why_not(applies)}"
         for check in suite.checks.values():
@@ -153,6 +154,11 @@ class SuiteFile(pytest.File):
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
             yield item
+
+    def _selected(self, suite: Suite, at: str) -> list[str]:
+        """List the checks that the command line names: what keeps the suite from applying stands for each."""
+        names = (f"{name}{at}" for name in suite.checks)
+        return [name for name in names if (self.path, name) in self.run.selected]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         return (

@@ -29,8 +29,8 @@ MOST_NAMED = 8
 class Run:
     """What `--netconform` sets up; registered as a plugin for the length of a run.
 
-    Shape: *named* are the suite files that the command line names one by one; *decided* holds, for each suite
-    file and target, whether it applies.
+    Shape: *named* are the suite files that the command line names one by one, and *selected* the items of
+    them, if it names these; *decided* holds, for each suite file and target, whether it applies.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -40,6 +40,7 @@ class Run:
         self.judges = [Judge(target, Needs(self.library)) for target in self._targets()]
         self.decided: dict[tuple[str, str], Judgement] = {}
         self.named: set[Path] = set()
+        self.selected: set[tuple[Path, str]] = set()
         self.silent: list[tuple[Suite, str]] = []
         if (workerinput := getattr(config, "workerinput", None)) is not None:
             self._take(workerinput[WORKERINPUT])
@@ -65,7 +66,9 @@ class Run:
         here = self.config.invocation_params.dir
         self.config.args[:] = [with_builtin(argument, here) for argument in self.config.args]
         files = suite_files(self.config.args, here)
-        self.named = set(files) & {path_of(argument, here) for argument in self.config.args}
+        arguments = [(path_of(argument, here), argument.partition("::")[2]) for argument in self.config.args]
+        self.named = {path for path, _ in arguments if path in files}
+        self.selected = {(path, name) for path, name in arguments if path in files and name}
         for path in files:
             self._applies_somewhere(path)
 
@@ -97,6 +100,7 @@ class Run:
         return {
             "decided": decided,
             "named": [str(path) for path in self.named],
+            "selected": [(str(path), name) for path, name in self.selected],
             "args": list(self.config.args),
         }
 
@@ -105,6 +109,7 @@ class Run:
             found = tuple(Finding(Verdict(verdict), text) for text in findings)
             self.decided[file, target] = Judgement(found)
         self.named = {Path(path) for path in given["named"]}
+        self.selected = {(Path(path), name) for path, name in given["selected"]}
         self.config.args[:] = given["args"]
 
     # What follows are pytest's hooks.

@@ -226,3 +226,14 @@ def test_a_fix_may_use_what_for_bound(pytester: pytest.Pytester, suite) -> None:
     )
     result = pytester.runpytest("--netconform", "mine.suite.yaml")
     result.stdout.fnmatch_lines(["  fix  addr_local=127.0.0.1", "  fix  way_dev=lo"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "with workers"])
+def test_a_named_check_of_a_suite_that_does_not_apply_fails_under_its_own_name(
+    pytester: pytest.Pytester, suite, workers: tuple[str, ...]
+) -> None:
+    suite("mine", f"up:\n  {LOOPBACK}\nother:\n  {LOOPBACK}\n", head="when: {link: {ifname: nosuch0}}\n")
+    result = pytester.runpytest("--netconform", "mine.suite.yaml::up", *workers)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*mine.suite.yaml:1 mine does not apply, but was named"])
+    result.stdout.fnmatch_lines(["FAILED mine.suite.yaml::up - *"])
