@@ -46,8 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="check this node: collect suites and labs, by default the built-in suites that apply here",
     )  # fmt: skip
     group.addoption(
-        "--netconform-replay", action="extend", nargs="+", default=[], metavar="PATH",
-        help="judge recordings made by `netconform collect` instead of this node; needs no root",
+        "--netconform-replay", action="append", default=[], metavar="PATH",
+        help="judge a recording made by `netconform collect` instead of this node, and others that are"
+        " arguments; needs no root",
     )  # fmt: skip
     group.addoption(
         "--netconform-withhold", choices=("fault", "fix"),

@@ -14,7 +14,6 @@ from pytest_netconform.labs import Lab, LabRun, StageFailed, load_lab
 from pytest_netconform.report import allure
 from pytest_netconform.report.story import story
 from pytest_netconform.report.text import harmless
-from pytest_netconform.suites.library import file_id
 
 if TYPE_CHECKING:
     from pytest_netconform.collect.session import Run
@@ -26,7 +25,7 @@ class LabFile(pytest.File):
     run: Run
 
     def collect(self) -> Iterator[pytest.Item]:
-        lab = load_lab(self.path, file_id(self.path, self.config.rootpath), self.run.library)
+        lab = load_lab(self.path, self.run.library.shown(self.path), self.run.library)
         yield LabItem.from_parent(self, name=lab.name, lab=lab)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_netconform.collect.arguments import (
+    path_of,
+    recordings_apart,
+    rooted,
+    suite_files,
+    with_builtin,
+)
 from pytest_netconform.collect.items import STORY, TOLD, NetconformItem, collect_file, told, why_not
 from pytest_netconform.errors import DocumentError, NetconformError
 from pytest_netconform.questions import Target
 from pytest_netconform.suites.judging import Judge
-from pytest_netconform.suites.library import Library, builtin, builtin_suites
-from pytest_netconform.suites.loading import SUFFIX
+from pytest_netconform.suites.library import Library, builtin_suites
 from pytest_netconform.suites.model import Suite
 from pytest_netconform.verdicts import Finding, Judgement, Verdict
 
@@ -35,8 +41,10 @@ class Run:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        if config.getoption("netconform_replay"):
+            self._take_recordings()
         self.here = "" if config.getoption("netconform_replay") else platform.node() or "localhost"
-        self.library = Library(rootdir=config.rootpath)
+        self.library = Library(here=config.invocation_params.dir)
         self.judges = [Judge(target, Needs(self.library)) for target in self._targets()]
         self.decided: dict[tuple[str, str], Judgement] = {}
         self.named: set[Path] = set()
@@ -46,6 +54,14 @@ class Run:
             self._take(workerinput[WORKERINPUT])
         else:
             self._decide()
+
+    def _take_recordings(self) -> None:
+        """Take the arguments that are recordings for what they are: `--netconform-replay one.tar two.tar`."""
+        here = self.config.invocation_params.dir
+        rooted(self.config)
+        if self.config.args_source is pytest.Config.ArgsSource.ARGS:
+            more, self.config.args[:] = recordings_apart(self.config.args, here)
+            self.config.option.netconform_replay = [*self.config.getoption("netconform_replay"), *more]
 
     def _targets(self) -> list[Target]:
         replayed = self.config.getoption("netconform_replay")
@@ -60,7 +76,7 @@ class Run:
 
     def _decide(self) -> None:
         """Settle which suites there are and whether they apply, before anything is collected."""
-        if self.config.args_source is not pytest.Config.ArgsSource.ARGS:
+        if self.config.args_source is not pytest.Config.ArgsSource.ARGS or not self.config.args:
             self.config.args[:] = [str(path) for path in builtin_suites() if self._applies_somewhere(path)]
             return
         here = self.config.invocation_params.dir
@@ -190,29 +206,3 @@ class Needs(dict[str, Suite]):
         if found is None:
             raise NetconformError(f"there is no suite {name!r}")
         return found
-
-
-def path_of(argument: str, here: Path) -> Path:
-    """Give the path that an argument names, less what it selects inside the file."""
-    return (here / argument.partition("::")[0]).resolve()
-
-
-def with_builtin(argument: str, here: Path) -> str:
-    """Give the path of a built-in suite or lab for its id, `labs/x.lab.yaml`, where no such file is here."""
-    path, colons, rest = argument.partition("::")
-    kind, _, name = path.partition("/")
-    if kind not in ("suites", "labs") or (here / path).exists() or not (builtin(kind) / name).exists():
-        return argument
-    return f"{builtin(kind) / name}{colons}{rest}"
-
-
-def suite_files(arguments: Iterable[str], here: Path) -> list[Path]:
-    """Find the suite files that a command line's arguments lead to."""
-    found: list[Path] = []
-    for argument in arguments:
-        path = path_of(argument, here)
-        if path.is_dir():
-            found += sorted(path.rglob(f"*{SUFFIX}"))
-        elif path.name.endswith(SUFFIX) and path.is_file():
-            found.append(path)
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from os.path import relpath
 from pathlib import Path
 
 from pytest_netconform.documents import Document, shown
@@ -12,6 +12,7 @@ from pytest_netconform.suites.loading import NAME, SUFFIX, needs_of, read_suite
 from pytest_netconform.suites.model import Check, Suite
 
 MOST_IN_A_ROW = 20
+MOST_UPWARDS = 4
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -32,10 +33,13 @@ def file_id(path: Path, rootdir: Path | None = None) -> str:
 
 
 class Library:
-    """The suites of a run, and those that a `need` of theirs names: beside them, or built in."""
+    """The suites of a run, and those that a `need` of theirs names: beside them, or built in.
 
-    def __init__(self, rootdir: Path | None = None) -> None:
-        self.rootdir = rootdir
+    Shape: *here* is the directory that messages name files from.
+    """
+
+    def __init__(self, here: Path | None = None) -> None:
+        self.here = here
         self.suites: dict[str, Suite] = {}
         self._reading: list[str] = []
 
@@ -48,7 +52,7 @@ class Library:
         other = self.suites.get(name)
         if other is not None and other.path.resolve() == path.resolve():
             return other
-        file = file_id(path, self.rootdir)
+        file = self.shown(path)
         if other is not None and other.path.parent != builtin("suites"):
             raise DocumentError((Problem(file, 1, 1, f"there is a suite {name!r} already, in {other.file}"),))
         document, suite = read_suite(path, file)
@@ -65,6 +69,19 @@ class Library:
             self._reading.pop()
         assert suite is not None, "a suite that could not be made has reported why"
         return suite
+
+    def shown(self, path: Path) -> str:
+        """Name a file so that a click on it opens it from here; a built-in one elsewhere goes by its id."""
+        here, checkout = self.here, PACKAGE.parent
+        if here is None or not path.is_absolute():
+            return file_id(path)
+        if path.is_relative_to(here):
+            return path.relative_to(here).as_posix()
+        ours = file_id(path)
+        if not Path(ours).is_absolute() and not here.is_relative_to(checkout):
+            return ours
+        upwards = Path(relpath(path, here))
+        return upwards.as_posix() if upwards.parts.count("..") <= MOST_UPWARDS else str(path)
 
     def get(self, name: str, beside: Path | None = None) -> Suite | None:
         """Give a suite by its name: one of the run, one in the directory *beside*, or a built-in one.
@@ -139,9 +156,3 @@ class Library:
 def builtin_suites() -> list[Path]:
     """List the files of the built-in suites."""
     return sorted(builtin("suites").glob(f"*{SUFFIX}"))
-
-
-def load_all(paths: Iterable[Path], rootdir: Path | None = None) -> Mapping[str, Suite]:
-    """Load several suite files as one library."""
-    library = Library(rootdir=rootdir)
-    return {suite.name: suite for suite in [library.load(path) for path in paths]}

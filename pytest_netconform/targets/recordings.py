@@ -134,7 +134,7 @@ def stores_at(path: Path) -> Iterator[Store]:
     Raises: NetconformError where there is none.
     """
     if path.suffix == ".yaml":
-        raise NetconformError(f"{path}: is no recording; name suites before --netconform-replay")
+        raise NetconformError(f"{path}: is no recording")
     try:
         found = list(_stores(path, DEEPEST, named=True))
     except OSError as error:

@@ -112,7 +112,7 @@ def test_looking_holds_no_descriptor(fabric: Fabric, descriptors: Callable[[], i
 
 def told(target: Any, directory: Path) -> dict[str, tuple[Verdict, list[str]]]:
     (directory / "pod.suite.yaml").write_text(POD_SUITE)
-    library = Library(rootdir=directory)
+    library = Library(here=directory)
     suite = library.load(directory / "pod.suite.yaml")
     judge = Judge(target, library.suites)
     judged = {name: judge.judge(check) for name, check in suite.checks.items()}

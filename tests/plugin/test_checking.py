@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -237,3 +238,55 @@ def test_a_named_check_of_a_suite_that_does_not_apply_fails_under_its_own_name(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*mine.suite.yaml:1 mine does not apply, but was named"])
     result.stdout.fnmatch_lines(["FAILED mine.suite.yaml::up - *"])
+
+
+def test_a_failure_names_its_file_from_where_pytest_was_started(
+    pytester: pytest.Pytester, suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite("mine", "up:\n  link: {ifname: lo, mtu: 17}")
+    pytester.makeini("[pytest]")
+    below = pytester.mkdir("below")
+    monkeypatch.chdir(below)
+    result = pytester.runpytest("--netconform", "../mine.suite.yaml")
+    result.stdout.fnmatch_lines(["../mine.suite.yaml:4 mine::up on *", "FAILED ../mine.suite.yaml::up - *"])
+
+
+@pytest.fixture
+def nodes(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Give the recordings of two nodes, somewhere else."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    found = []
+    for name in ("node1", "node2"):
+        with tarfile.open(elsewhere / f"{name}.tar", "w") as archive:
+            archive.add(recordings / "flannel-cluster" / "vxlan" / name, name)
+        found.append(str(elsewhere / f"{name}.tar"))
+    return found
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "with workers"])
+def test_ids_are_the_same_wherever_the_recordings_are(
+    pytester: pytest.Pytester, suite, nodes: list[str], workers: tuple[str, ...]
+) -> None:
+    suite("mine", f"up:\n  {LOOPBACK}")
+    ids = [f"mine.suite.yaml::up@{node}" for node in ("node1", "node2")]
+    one, two = nodes
+    for arguments in (
+        ("--netconform-replay", one, two, "mine.suite.yaml"),
+        ("mine.suite.yaml", "--netconform-replay", one, two),
+        ("--netconform-replay", one, "mine.suite.yaml", f"--netconform-replay={two}"),
+    ):
+        result = pytester.runpytest_subprocess(*arguments, "-v", *workers)
+        result.assert_outcomes(passed=2)
+        result.stdout.fnmatch_lines_random([f"*{each}*" for each in ids])
+        result.stdout.no_fnmatch_line("*/mine.suite.yaml::*")
+
+
+def test_several_recordings_may_follow_and_a_directory_of_them(
+    pytester: pytest.Pytester, nodes: list[str]
+) -> None:
+    result = pytester.runpytest("--netconform-replay", *nodes, "--collect-only", "-q")
+    for node in ("node1", "node2"):
+        result.stdout.fnmatch_lines_random([f"suites/linux.suite.yaml::loopback@{node}"])
+    result = pytester.runpytest("--netconform-replay", nodes[0], "nosuch.tar")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: file or directory not found: nosuch.tar"])

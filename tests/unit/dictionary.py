@@ -18,6 +18,7 @@ from pytest_netconform.facts.sysctls import Sysctl
 from pytest_netconform.questions import Answer, NotHere, Question, Target, Unknown
 from pytest_netconform.suites.judging import Judge
 from pytest_netconform.suites.library import Library
+from pytest_netconform.suites.model import Suite
 from pytest_netconform.verdicts import Judgement, Verdict
 
 Answers = Mapping[str, Answer | BaseException | list[Answer]]
@@ -99,6 +100,12 @@ def checks(text: str, head: str = "", name: str = "x") -> str:
     """Write a suite around checks, and what stands above them."""
     body = indent(dedent(text).strip("\n"), "  ")
     return f"suite: {name}\ntitle: A suite\n{dedent(head).lstrip(chr(10))}checks:\n{body}\n"
+
+
+def load_all(paths: Iterable[Path], here: Path | None = None) -> Mapping[str, Suite]:
+    """Load several suite files as one library."""
+    library = Library(here)
+    return {suite.name: suite for suite in [library.load(path) for path in paths]}
 
 
 def judge_of(directory: Path, text: str, target: Target, name: str = "x", **kwargs: Any) -> Judge:

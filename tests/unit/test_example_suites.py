@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from dictionary import Dictionary
+from dictionary import Dictionary, load_all
 
 from pytest_netconform.checks.base import Kind
 from pytest_netconform.checks.registry import kinds, register
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.kernel.tables import SYSCTL_FILES
 from pytest_netconform.suites.judging import Judge
-from pytest_netconform.suites.library import Library, load_all
+from pytest_netconform.suites.library import Library
 from pytest_netconform.targets.replay import open_recordings
 from pytest_netconform.verdicts import Judgement, Verdict
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dictionary import checks, write
+from dictionary import checks, load_all, write
 
 from pytest_netconform.checks.registry import RESERVED
 from pytest_netconform.errors import DocumentError
 from pytest_netconform.suites.compiling import GROUPS
-from pytest_netconform.suites.library import Library, builtin, builtin_suites, file_id, load_all
+from pytest_netconform.suites.library import Library, builtin, builtin_suites, file_id
 from pytest_netconform.suites.loading import load_suite
 
 K = "link: {ifname: lo}"
@@ -90,6 +90,16 @@ def test_files_go_by_names_that_do_not_depend_on_the_machine(tmp_path: Path) -> 
     assert file_id(builtin("suites") / "linux.suite.yaml") == "suites/linux.suite.yaml"
     assert file_id(tmp_path / "a" / "x.suite.yaml", tmp_path) == "a/x.suite.yaml"
     assert file_id(tmp_path / "x.suite.yaml", tmp_path / "a") == str(tmp_path / "x.suite.yaml")
+
+
+def test_a_file_is_shown_so_that_it_can_be_opened_from_here(tmp_path: Path) -> None:
+    path, here = tmp_path / "a" / "x.suite.yaml", tmp_path / "b" / "c"
+    assert Library(tmp_path).shown(path) == "a/x.suite.yaml"
+    assert Library(here).shown(path) == "../../a/x.suite.yaml"
+    assert Library(tmp_path / "1/2/3/4/5/6").shown(path) == str(path)
+    linux = builtin("suites") / "linux.suite.yaml"
+    assert Library(tmp_path).shown(linux) == "suites/linux.suite.yaml"
+    assert Library(linux.parents[1] / "tests").shown(linux) == "../suites/linux.suite.yaml"
 
 
 def test_every_check_knows_where_it_stands(tmp_path: Path) -> None:
