@@ -13,7 +13,7 @@ import resource
 import select
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -26,6 +26,8 @@ FEW = 16
 """So many at once need no look at how many descriptors there are."""
 MOST = 4096
 SPARE = 32
+MOST_RAW = 200
+"""So many raw sockets in a namespace: a packet is handed to the first 256 alone (Linux 6.18)."""
 
 
 class Wait(NamedTuple):
@@ -46,11 +48,12 @@ Attempt = Generator[Request, Any, T]
 class Task(Generic[T]):
     """An attempt under way. Shape: *owner* is what drops it; *done* is told its outcome."""
 
-    __slots__ = ("attempt", "done", "owner", "wait")
+    __slots__ = ("attempt", "done", "owner", "raw", "wait")
 
     def __init__(self, attempt: Attempt[T], done: Callable[[T], Any] | None, owner: object) -> None:
         self.attempt, self.done, self.owner = attempt, done, owner
         self.wait: Wait | None = None
+        self.raw: int | None = None  # the namespace in which it has a raw socket
 
 
 class Loop:
@@ -63,6 +66,7 @@ class Loop:
         self._deadlines: list[tuple[float, int, Task[Any], Wait]] = []
         self._order = count()
         self._opening: list[tuple[Task[Any], Open]] = []
+        self._raw: Counter[int | None] = Counter()
         self._ready: deque[tuple[Task[Any], Opened | None]] = deque()
 
     def __len__(self) -> int:
@@ -96,10 +100,8 @@ class Loop:
 
     def _run_ready(self) -> bool:
         some = bool(self._ready)
-        while self._ready or self._opening:
-            while self._ready:
-                self._resume(*self._ready.popleft())
-            self._open()
+        while self._ready or self._open():
+            self._resume(*self._ready.popleft())
         return some
 
     def drop(self, owner: object) -> None:
@@ -116,17 +118,30 @@ class Loop:
         self._epoll.close()
 
     def _forget(self, task: Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._ended(task)
         if task.wait is not None:
             self._waiting.pop(_fd(task.wait), None)
         task.attempt.close()
 
-    def _open(self) -> None:
-        """Open what is wanted, all of it from one thread."""
-        opening, self._opening = self._opening, []
-        if opening:
-            opened = open_sockets([wanted for _, wanted in opening])
-            self._ready.extend((task, sock) for (task, _), sock in zip(opening, opened, strict=True))
+    def _ended(self, task: Task[Any]) -> None:
+        self._tasks.discard(task)
+        self._raw[task.raw] -= 1
+
+    def _open(self) -> bool:
+        """Open what is wanted and may be opened now, all from one thread; says whether there was any."""
+        now, later = [], []
+        for task, wanted in self._opening:
+            raw = wanted.namespaces.inode if wanted.kind == socket.SOCK_RAW else None
+            if raw is not None and self._raw[raw] >= MOST_RAW:
+                later.append((task, wanted))
+                continue
+            task.raw = raw
+            self._raw[raw] += 1
+            now.append((task, wanted))
+        self._opening = later
+        opened = open_sockets([wanted for _, wanted in now]) if now else []
+        self._ready.extend((task, sock) for (task, _), sock in zip(now, opened, strict=True))
+        return bool(now)
 
     def _resume(self, task: Task[Any], value: Any) -> None:
         if task not in self._tasks:
@@ -138,12 +153,12 @@ class Loop:
             send = task.attempt.throw if isinstance(value, OSError) else task.attempt.send
             request = send(value)
         except StopIteration as end:
-            self._tasks.discard(task)
+            self._ended(task)
             if task.done is not None:
                 task.done(end.value)
             return
         except BaseException:
-            self._tasks.discard(task)
+            self._ended(task)
             raise
         if isinstance(request, Open):
             self._opening.append((task, request))

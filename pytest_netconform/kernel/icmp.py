@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import socket
@@ -92,7 +93,7 @@ V6 = Wire(
         4: {0: "bad-header"},
     },
 )
-IPV6_DONTFRAG = 62
+IPV6_DONTFRAG, SO_ATTACH_FILTER, BPF_INSTRUCTION = 62, 26, struct.Struct("=HBBI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,15 @@ class EchoSocket:
                 self.sock.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, source.encode())
             else:
                 self.sock.bind(self._sockaddr(source))
+
+    def keep_to(self, echo: Echo) -> None:
+        """Take no reply but that to *echo*; else thousands side by side would drown in each other's."""
+        ident = int.from_bytes(echo.ident)
+        load = [(0xB1, 0, 0, 0), (0x40, 0, 0, 4)] if self.wire is V4 else [(0x20, 0, 0, 4)]
+        program = [*load, (0x15, 0, 1, ident), (0x06, 0, 0, 0xFFFF_FFFF), (0x06, 0, 0, 0)]
+        code = ctypes.create_string_buffer(b"".join(BPF_INSTRUCTION.pack(*each) for each in program))
+        filter = struct.pack("@HP", len(program), ctypes.addressof(code))
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter)
 
     def send(self, echo: Echo) -> Rejection | None:
         """Send a request; give our own kernel's refusal, if it refuses."""

@@ -73,7 +73,8 @@ def ping(
         with (yield Open(namespaces, wire.family, socket.SOCK_RAW, wire.proto)) as sock:
             echo_socket = EchoSocket(namespaces, version, sock)
             echo_socket.configure(df=df, ttl=ttl, mark=mark, source=source)
-            return Ping(**sent, **(yield from asking(echo_socket, Echo.new(dst, size), timeout_s)))
+            echo_socket.keep_to(echo := Echo.new(dst, size))
+            return Ping(**sent, **(yield from asking(echo_socket, echo, timeout_s)))
 
 
 def asking(echo_socket: EchoSocket, echo: Echo, timeout_s: float) -> Attempt[Fields]:

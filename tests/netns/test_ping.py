@@ -265,3 +265,12 @@ def test_a_ping_leaves_no_descriptor_and_no_thread(
     before = descriptors()
     pair[0].ping("192.0.2.2")
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("dst", ["192.0.2.2", "2001:db8::2"])
+def test_hundreds_side_by_side_do_not_drown_in_each_others_replies(pair: tuple[Node, Node], dst: str) -> None:
+    from pytest_netconform.kernel.driving import drive
+    from pytest_netconform.probes.ping import ping
+
+    outcomes = drive(ping(pair[0].namespaces, dst, timeout_s=20) for _ in range(600))
+    assert {outcome.verdict for outcome in outcomes} == {"replied"}

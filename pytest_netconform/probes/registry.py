@@ -1,0 +1,27 @@
+"""The probes by name, for who lets others choose one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from pytest_netconform.errors import ProbeError
+from pytest_netconform.kernel.driving import Attempt
+from pytest_netconform.probes.outcome import Outcome
+
+NAMES = ("ping", "tcp", "udp", "dns", "http", "path_mtu")
+
+
+def probe(name: str) -> Callable[..., Attempt[Outcome]]:
+    """Find a probe; called with namespaces, an address and its options, it gives an attempt for `drive`.
+
+    Raises: ProbeError.
+    """
+    if name not in NAMES:
+        meant = get_close_matches(name, NAMES, 1)
+        hint = f" (did you mean {meant[0]!r}?)" if meant else f", but {', '.join(NAMES)}"
+        raise ProbeError(f"there is no probe {name!r}{hint}")
+    found: Callable[..., Attempt[Any]] = getattr(import_module(f"pytest_netconform.probes.{name}"), name)
+    return found
