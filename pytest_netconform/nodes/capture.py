@@ -24,7 +24,7 @@ from pytest_netconform.nodes.namespaces import Netns
 from pytest_netconform.nodes.pcapng import pcapng
 
 TO = ("unicast", "broadcast", "multicast", "other", "unicast")
-PACKETS, SNAPLEN, LONGEST = 2048, 1952, 1 << 18
+PACKETS, SNAPLEN, LONGEST, LARGEST = 2048, 1952, 1 << 18, 1 << 28
 """By default 4 MiB for each capture, and whole packets where the MTU is 1500."""
 
 
@@ -46,10 +46,10 @@ class Capture:
         packets: int = PACKETS,
         snaplen: int = SNAPLEN,
     ) -> None:
-        if packets < 1 or not 64 <= snaplen <= LONGEST:
+        if packets < 1 or not 64 <= snaplen <= LONGEST or packets * snaplen > LARGEST:
             raise BuildError(
-                f"{netns.name}: a capture of {packets} packets, {snaplen} bytes of each: "
-                f"expected at least one, and 64 to {LONGEST}"
+                f"{netns.name}: a capture of {packets} packets, {snaplen} bytes of each: expected at least "
+                f"one packet, 64 to {LONGEST} bytes of it, and no more than {LARGEST >> 20} MiB in all"
             )
         self.netns, self.dev, self.filter = netns, None if dev == "any" else dev, filter
         self.snaplen = snaplen

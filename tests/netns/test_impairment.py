@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -84,17 +85,28 @@ def net() -> Iterator[Net]:
         yield net
 
 
+Eventually = Callable[[Callable[[], bool]], bool]
+
+
+def has_settled(end: Device) -> bool:
+    """Ask whether the device has the link-local address that the kernel gives it."""
+    found = end.netns.run(f"ip -6 addr show dev {end.ifname} scope link").stdout
+    return "fe80:" in found and "tentative" not in found
+
+
 @pytest.fixture
-def ends(net: Net) -> tuple[Device, Device]:
-    """Two namespaces on two wires; all that can hang on a device hangs on both ends of the first."""
+def ends(net: Net, eventually: Eventually) -> tuple[Device, Device]:
+    """Two namespaces on two wires."""
     one, two = net.node("one"), net.netns("two")
     ends = net.veth(one, two, subnet=("192.0.2.0/24", "2001:db8::/64"))
     net.veth(one, two, ifnames=("eth1", "eth1"), subnet=("198.51.100.0/24", "2001:db8:1::/64"))
+    assert all(eventually(partial(has_settled, end)) for end in ends)
     return ends
 
 
 @pytest.fixture
 def rich(ends: tuple[Device, Device]) -> tuple[Device, Device]:
+    """All that can hang on a device hangs on both ends of the first wire."""
     for end, other in zip(ends, "21", strict=True):
         end.netns.run(f"set -e\n{RICH}".replace("@", other))
     return ends
@@ -227,9 +239,7 @@ def test_what_is_changed_meanwhile_stays_changed(ends: tuple[Device, Device]) ->
     assert "UP" not in one.link.flags
 
 
-def test_a_wire_to_a_bridge_forwards_again_at_once(
-    net: Net, eventually: Callable[[Callable[[], bool]], bool]
-) -> None:
+def test_a_wire_to_a_bridge_forwards_again_at_once(net: Net, eventually: Eventually) -> None:
     switch, hosts = net.netns("switch"), [net.netns(f"host{number}") for number in (1, 2)]
     bridge = net.bridge(switch)
     wires = [
@@ -238,6 +248,7 @@ def test_a_wire_to_a_bridge_forwards_again_at_once(
     ]
     bridge.attach(*(wire[1] for wire in wires))
     hosts[0].ping("192.0.2.2")
+    assert all(eventually(partial(has_settled, end)) for wire in wires for end in wire)
     before = all_of(*wires[0], wires[1][0])
     for device in wires[0]:
         with device.cut():
@@ -389,6 +400,17 @@ def test_an_end_in_a_namespace_of_somebody_else_is_out_of_reach(net: Net) -> Non
     other.kill()
     other.wait()
     other.stdout.close()
+
+
+def test_a_name_that_nft_cannot_be_told_is_refused(net: Net) -> None:
+    one = net.netns("one")
+    ends = net.veth(one, one, ifnames=('a"b', "eth*"))
+    for end in ends:
+        with pytest.raises(BuildError, match="nft has no way to write this device's name"), end.silent("in"):
+            pass
+        with end.cut(), end.rate(1000), end.mtu(1300), end.netns.capture(end.ifname) as capture:
+            pass
+        assert capture.dev == end.ifname
 
 
 def test_somebody_elses_qdisc_is_not_replaced(ends: tuple[Device, Device]) -> None:
