@@ -105,3 +105,11 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     from pytest_netconform.kernel import userns
 
     return f"netconform: {userns.told()}"
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    if op != "==" or "pytest_netconform.probes.mesh" not in sys.modules:
+        return None
+    from pytest_netconform.probes.mesh import compared
+
+    return compared(left, right)

@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from pytest_netconform.errors import CommandFailed, Unreadable
 from pytest_netconform.kernel import syscalls
 from pytest_netconform.kernel.commands import Command, Files, Running, argv, ended, environment, shown
 from pytest_netconform.kernel.processes import Processes
-from pytest_netconform.kernel.threads import Handle, in_a_thread, inside
+from pytest_netconform.kernel.threads import Handle, inside
 
 T = TypeVar("T")
 NS_GET_NSTYPE = 0xB703
@@ -164,27 +164,6 @@ class Namespaces:
             ) from error
         except OSError as error:
             raise CommandFailed(self.name, shown(command), 126, "", str(error)) from error
-
-
-def open_sockets(
-    members: Sequence[Namespaces], family: int, kind: int, proto: int = 0
-) -> list[socket.socket]:
-    """Open a socket in each of many namespaces, in one thread."""
-    opened: list[socket.socket] = []
-
-    def open_all() -> None:
-        for each in members:
-            if each.net is not None:
-                syscalls.setns(each.net, syscalls.CLONE_NEWNET)
-            opened.append(socket.socket(family, kind, proto))
-
-    try:
-        in_a_thread(open_all)
-    except BaseException:
-        for sock in opened:
-            sock.close()
-        raise
-    return opened
 
 
 def _inode(net: int | None) -> int:

@@ -9,22 +9,26 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.namespaces import Namespaces, open_sockets
+from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.netlink import ATTRIBUTE, NLM_F_ACK, Netlink, attribute
-from pytest_netconform.kernel.rtnetlink import Dev, Interface, Request
+from pytest_netconform.kernel.rtnetlink import NUD_PERMANENT, Dev, Interface, Request
+from pytest_netconform.kernel.rtnetlink.neighbours import NEIGHBOUR_HEADER, NUD_NOARP, RTM_DELNEIGH
+from pytest_netconform.kernel.sockets import Open, open_all
 
-RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 18, 22, 26
+RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH = 18, 22, 26, 30
 RTNLGRP_LINK, RTNLGRP_IPV6_ROUTE = 1, 11
 IFLA_ADDRESS, IFLA_MTU, IFLA_OPERSTATE, IF_OPER_UP = 1, 4, 16, 6
-IFA_ADDRESS, IFA_LOCAL, RTA_DST, RTN_LOCAL = 1, 2, 1, 2
+IFA_ADDRESS, IFA_LOCAL, RTA_DST, RTN_LOCAL, NDA_DST = 1, 2, 1, 2, 1
 ROUTE = struct.Struct("=8BI")
 SIOCGIFINDEX, LONGEST = 0x8933, 15
 SOCKET = (socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
 INSTANT_S = 0.002
+AT_ONCE = 128
+"""Sockets that are open at the same time: each takes a descriptor, of which most users have 1,024."""
 PATIENCE_S = 10.0
 """Events come within a millisecond, but not while the kernel deletes many devices somewhere else."""
 
@@ -81,6 +85,23 @@ class Rtnetlink:
             if family in (socket.AF_INET, socket.AF_INET6) and packed:
                 found.append((index, ipaddress.ip_interface((packed, prefixlen))))
         return found
+
+    def forget_neighbours(self, family: int, addresses: Container[bytes]) -> None:
+        """Delete what the kernel has learned of addresses, in packed form; what was set for good stays."""
+
+        def header(index: int) -> bytes:
+            return NEIGHBOUR_HEADER.pack(family, index, 0, 0, 0)
+
+        learned = [
+            (RTM_DELNEIGH, 0, header(index) + ATTRIBUTE.pack(ATTRIBUTE.size + len(dst), NDA_DST) + dst)
+            for index, dst, state in self._neighbours(family)
+            if dst in addresses and not state & (NUD_PERMANENT | NUD_NOARP)
+        ]
+        self._netlink.execute(learned)  # which refuses what has gone by itself meanwhile
+
+    def count_neighbours(self, family: int, addresses: Container[bytes]) -> int:
+        """Count the entries there are for addresses, in packed form."""
+        return sum(dst in addresses for _, dst, _ in self._neighbours(family))
 
     def is_up(self, dev: Dev) -> bool:
         """Ask whether a link is operational now: its own end, and what it hangs on."""
@@ -147,7 +168,28 @@ class Rtnetlink:
                     raise BuildError(f"{self.name}: no event within {timeout_s:g} s that said {what}")
                 listener.notice(min(deadline, time.monotonic() + INSTANT_S))
 
+    def _neighbours(self, family: int) -> Iterator[tuple[int, bytes, int]]:
+        """Give ifindex, destination and state."""
+        for message in self._netlink.ask(RTM_GETNEIGH, struct.pack("=B11x", family)):
+            index, state = struct.unpack_from("=4xiH", message.body)
+            yield index, attribute(message.body, NEIGHBOUR_HEADER.size, NDA_DST), state
 
-def open_rtnetlinks(members: Sequence[Namespaces]) -> list[Rtnetlink]:
-    """Open route netlink of many namespaces, in one thread."""
-    return [Rtnetlink(each, sock) for each, sock in zip(members, open_sockets(members, *SOCKET), strict=True)]
+
+def speaking(members: Sequence[Namespaces]) -> Iterator[tuple[Namespaces, Rtnetlink]]:
+    """Open route netlink of one namespace after the other, some of them at a time, and close it again.
+
+    Raises: BuildError.
+    """
+    for start in range(0, len(members), AT_ONCE):
+        chunk = members[start : start + AT_ONCE]
+        try:
+            socks = open_all([Open(each, *SOCKET) for each in chunk])
+        except OSError as error:
+            raise BuildError(f"{chunk[0].name}: no route netlink: {error.strerror}") from error
+        try:
+            for each, sock in zip(chunk, socks, strict=True):
+                sock.setblocking(True)
+                yield each, Rtnetlink(each, sock)
+        finally:
+            for sock in socks:
+                sock.close()

@@ -47,6 +47,21 @@ def open_sockets(wanted: Sequence[Open]) -> list[Opened]:
     return [each for each in made if each is not None]
 
 
+def open_all(wanted: Sequence[Open]) -> list[socket.socket]:
+    """Open many sockets in many namespaces: all, or none.
+
+    Raises: OSError of the first that failed.
+    """
+    opened = open_sockets(wanted)
+    socks = [each for each in opened if isinstance(each, socket.socket)]
+    for error in opened:
+        if isinstance(error, OSError):
+            for sock in socks:
+                sock.close()
+            raise error
+    return socks
+
+
 def _net(each: Open) -> int | None:
     """Give the descriptor of a network namespace; None for the one that we are in.
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.rtnetlink import Request, addr_add, bridge_add, link_delete, link_up, veth_add
-from pytest_netconform.kernel.rtsocket import Rtnetlink, open_rtnetlinks
+from pytest_netconform.kernel.rtsocket import Rtnetlink, speaking
 from pytest_netconform.kernel.wiring import lladdr
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.namespaces import Netns
 
 T = TypeVar("T")
-AT_ONCE = 128
-"""Namespaces that we speak with at the same time: each takes a descriptor, of which most users have 1,024."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +86,17 @@ class Batch:
             nets = (pair.first.netns.namespaces.net, pair.second.netns.namespaces.net)
             assert nets[0] is not None
             assert nets[1] is not None
-            yield (
-                pair.first.netns,
-                veth_add(pair.first, nets[0], pair.second, nets[1], pair.mtu, master=pair.master, up=True),
+            made = veth_add(
+                pair.first,
+                nets[0],
+                pair.second,
+                nets[1],
+                pair.mtu,
+                addresses=(lladdr(pair.first.ifindex), lladdr(pair.second.ifindex)),
+                master=pair.master,
+                up=True,
             )
+            yield pair.first.netns, made
         for single in self._singles:
             yield single.asked, single.request
 
@@ -140,17 +145,10 @@ def _do(requests: Mapping[Netns, list[Request]]) -> None:
 
 
 def _speaking(work: Mapping[Netns, list[T]]) -> Iterator[tuple[Rtnetlink, list[T]]]:
-    """Give route netlink of each namespace with its part of the work; close what was not open before."""
-    netnses = list(work)
-    for start in range(0, len(netnses), AT_ONCE):
-        chunk = netnses[start : start + AT_ONCE]
-        with ExitStack() as opened:
-            spoken = {netns: netns.rtnetlink for netns in chunk if netns.speaks}
-            silent = [netns for netns in chunk if netns not in spoken]
-            for netns, rtnetlink in zip(
-                silent, open_rtnetlinks([each.namespaces for each in silent]), strict=True
-            ):
-                opened.callback(rtnetlink.close)
-                spoken[netns] = rtnetlink
-            for netns in chunk:
-                yield spoken[netns], work[netns]
+    """Give route netlink of each namespace with its part of the work; what was not open is closed again."""
+    silent = {netns.namespaces: own for netns, own in work.items() if not netns.speaks}
+    for netns, own in work.items():
+        if netns.speaks:
+            yield netns.rtnetlink, own
+    for namespaces, rtnetlink in speaking(list(silent)):
+        yield rtnetlink, silent[namespaces]

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import overload
+from collections.abc import Callable, Iterator, Sequence
+from itertools import permutations
+from typing import Any, overload
 
-from pytest_netconform.nodes.devices import Bridge
+from pytest_netconform.errors import ProbeError
+from pytest_netconform.kernel.driving import drive
+from pytest_netconform.kernel.rtnetlink import neigh_replace
+from pytest_netconform.kernel.wiring import lladdr
+from pytest_netconform.nodes.batch import Batch, Pair
+from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.namespaces import Netns
+from pytest_netconform.probes.mesh import Mesh
+from pytest_netconform.probes.outcome import Outcome
+from pytest_netconform.probes import registry
+from pytest_netconform.probes.sweep import Member, Sweep
 
 
 class Hosts(Sequence[Netns]):
     """Hosts on one bridge, in the order of their addresses."""
 
-    def __init__(self, hosts: Sequence[Netns], bridge: Bridge) -> None:
-        self._hosts, self.bridge = tuple(hosts), bridge
+    def __init__(self, eth0s: Sequence[Device], bridge: Bridge) -> None:
+        self._hosts, self.bridge = tuple(eth0.netns for eth0 in eth0s), bridge
+        self._addresses = [eth0.addresses for eth0 in eth0s]
 
     def __repr__(self) -> str:
         return f"<{len(self)} hosts on {self.bridge!r}>"
@@ -30,3 +41,59 @@ class Hosts(Sequence[Netns]):
     def __getitem__(self, at: slice) -> Sequence[Netns]: ...
     def __getitem__(self, at: int | slice) -> Netns | Sequence[Netns]:
         return self._hosts[at]
+
+    def mesh(
+        self,
+        probe: str | Callable[..., Outcome] = "ping",
+        *args: Any,
+        version: int | None = None,
+        timeout_s: float = 1.0,
+        **options: Any,
+    ) -> Mesh:
+        """Probe from each host to each other, and say what became of it all.
+
+        Shape:  *probe* is one of a namespace's, by name or as `Netns.tcp`; *args* and *options* are its own;
+                *version* is that of IP, by default of the first subnet.
+        Units:  what is lost is given up *timeout_s* after the last was sent.
+        Raises: ProbeError, as the probe does.
+        """
+        name = probe if isinstance(probe, str) else probe.__name__
+        members = self._members(version)
+        if name == "ping":
+            return Sweep(members, timeout_s=timeout_s, **options).run()
+        attempt = registry.probe(name)
+        pairs = list(permutations(members, 2))
+        outcomes = drive(
+            attempt(one.namespaces, other.address, *args, timeout_s=timeout_s, **options)
+            for one, other in pairs
+        )
+        named = ((one.namespaces.name, other.namespaces.name) for one, other in pairs)
+        return Mesh.of(name, [host.name for host in self], dict(zip(named, outcomes, strict=True)))
+
+    def _members(self, version: int | None) -> list[Member]:
+        """Give each host with the address that it is reached at.
+
+        Raises: ProbeError if they have none of this version.
+        """
+        reached = [
+            next((str(own.ip) for own in each if version in (None, own.version)), "")
+            for each in self._addresses
+        ]
+        if not all(reached):
+            raise ProbeError(f"{self!r} have no IPv{version} addresses")
+        return [Member(host.namespaces, address) for host, address in zip(self, reached, strict=True)]
+
+
+def lan_of(
+    bridge: Bridge, ends: Sequence[tuple[Device, Device]], *, mtu: int | None, permanent_neighbours: bool
+) -> Batch:
+    """Plan a bridge with hosts on it; *ends* are the port and the host's device of each."""
+    batch = Batch()
+    batch.bridge(bridge, mtu)
+    for port, eth0 in ends:
+        batch.veth(Pair(port, eth0, mtu=mtu, master=bridge))
+    if permanent_neighbours:
+        for (_, one), (_, other) in permutations(ends, 2):
+            for address in other.addresses:
+                batch.later(one.netns, neigh_replace(str(address.ip), lladdr(other.ifindex), one))
+    return batch

@@ -14,7 +14,7 @@ from pytest_netconform.kernel.rtnetlink import Interface
 from pytest_netconform.kernel.wiring import check_ifname, hosts_of, interfaces
 from pytest_netconform.nodes.batch import Batch, Pair
 from pytest_netconform.nodes.devices import Bridge, Device
-from pytest_netconform.nodes.hosts import Hosts
+from pytest_netconform.nodes.hosts import Hosts, lan_of
 from pytest_netconform.nodes.namespaces import Netns, Node
 from pytest_netconform.nodes.virtual import VirtualDevices
 
@@ -111,11 +111,13 @@ class Net(VirtualDevices):
         name: str = "lan",
         prefix: str = "host",
         mtu: int | None = None,
+        permanent_neighbours: bool = False,
     ) -> Hosts:
         """Make *n* hosts on one bridge, in one go: `host1` to `hostN`, each with an eth0.
 
         Shape:  the hosts have the first addresses of each subnet; the bridge, br0, is in a namespace of its
-                own, *name*, and its ports are named after the hosts.
+                own, *name*, and its ports are named after the hosts. With *permanent_neighbours* every host
+                is told of every other, which takes no room in the machine's table of neighbours.
         Raises: BuildError, and then there is none of them.
         """
         addresses = hosts_of(subnet, n)
@@ -125,16 +127,15 @@ class Net(VirtualDevices):
         switch, *hosts = self._netnses([name, *names])
         try:
             bridge = Bridge(switch, "br0", next(self._ifindexes))
-            batch = Batch()
-            batch.bridge(bridge, mtu)
-            for netns, own in zip(hosts, addresses, strict=True):
-                port = self._device(switch, netns.name)
-                batch.veth(Pair(port, self._device(netns, "eth0", own), mtu=mtu, master=bridge))
-            batch.build()
+            ends = [
+                (self._device(switch, netns.name), self._device(netns, "eth0", own))
+                for netns, own in zip(hosts, addresses, strict=True)
+            ]
+            lan_of(bridge, ends, mtu=mtu, permanent_neighbours=permanent_neighbours).build()
         except BaseException:
             self._drop([switch, *hosts])
             raise
-        return Hosts(hosts, bridge)
+        return Hosts([eth0 for _, eth0 in ends], bridge)
 
     def close(self) -> None:
         """Destroy everything; processes first, all at once."""

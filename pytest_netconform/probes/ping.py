@@ -58,7 +58,7 @@ def ping(
     Source: ping(8); ip(7), IP_MTU_DISCOVER.
     """
     version = ip_version(namespaces.name, "ping", dst)
-    size = _size(namespaces.name, version, size)
+    size = size_of(namespaces.name, version, size)
     sent: dict[str, Any] = {
         "src": namespaces.name,
         "dst": dst,
@@ -118,7 +118,11 @@ def ip_version(name: str, probe: str, dst: str) -> int:
         raise ProbeError(f"{name}: {probe} {dst!r}: not an IP address") from error
 
 
-def _size(name: str, version: int, size: int | None) -> int:
+def size_of(name: str, version: int, size: int | None) -> int:
+    """Settle the size of a ping.
+
+    Raises: ProbeError for one that a packet cannot have.
+    """
     if size is None:
         return USUAL[version]
     if not SMALLEST[version] <= size <= LARGEST:

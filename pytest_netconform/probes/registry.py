@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
+from pytest_netconform.documents.words import suggest
 from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel.driving import Attempt
 from pytest_netconform.probes.outcome import Outcome
@@ -20,8 +20,6 @@ def probe(name: str) -> Callable[..., Attempt[Outcome]]:
     Raises: ProbeError.
     """
     if name not in NAMES:
-        meant = get_close_matches(name, NAMES, 1)
-        hint = f" (did you mean {meant[0]!r}?)" if meant else f", but {', '.join(NAMES)}"
-        raise ProbeError(f"there is no probe {name!r}{hint}")
+        raise ProbeError(f"there is no probe {name!r}{suggest(name, NAMES)}, but {', '.join(NAMES)}")
     found: Callable[..., Attempt[Any]] = getattr(import_module(f"pytest_netconform.probes.{name}"), name)
     return found

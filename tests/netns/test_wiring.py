@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -99,13 +99,15 @@ def test_a_bridge_forwards_between_its_ports_from_the_first_packet_on(net: Net) 
         assert all(host.ping(other, timeout_s=0.2).replied for other in hosts[:number])
 
 
-def test_a_bridge_takes_ports_that_are_down(net: Net, two: tuple[Netns, Netns]) -> None:
+def test_a_bridge_takes_ports_that_are_down(
+    net: Net, two: tuple[Netns, Netns], eventually: Callable[[Callable[[], bool]], bool]
+) -> None:
     bridge = net.bridge(two[0])
     port, _ = net.veth(*two)
     two[1].run("ip link set eth0 down")
     bridge.attach(port)
     assert port.link.master == "br0"
-    assert bridge.link.operstate != "UP"
+    assert eventually(lambda: bridge.link.operstate != "UP")
 
 
 def test_a_port_of_another_namespace_is_refused(net: Net, two: tuple[Netns, Netns]) -> None:

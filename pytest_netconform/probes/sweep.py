@@ -1,0 +1,336 @@
+"""Ping from each of many hosts to each other: what `ping` does, ten thousand times over."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from ipaddress import ip_address
+from math import isqrt
+from typing import Any
+
+from pytest_netconform.errors import ProbeError
+from pytest_netconform.kernel.echoes import Echoes
+from pytest_netconform.kernel.icmp import NONCE, V4, V6, Answer, EchoSocket, Wire
+from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.neighbour_table import Occupancy, occupancy
+from pytest_netconform.kernel.rtsocket import speaking
+from pytest_netconform.kernel.sockets import Open, open_all
+from pytest_netconform.probes.mesh import Mesh
+from pytest_netconform.probes.ping import Ping, answered, size_of
+from pytest_netconform.probes.sending import NOT_THE_PATH, named, since_ms
+
+QUIET_S = 0.01
+"""How long nothing must arrive before the neighbours of a block are forgotten."""
+PATIENCE_S = 10.0
+"""How long we try to find room for neighbours."""
+SMALLEST_BLOCK = 4
+Result = float | Ping
+Pairs = list[tuple[int, list[int]]]
+"""Sources, each with its destinations; both by number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of those that ping each other."""
+
+    namespaces: Namespaces
+    address: str
+
+
+@dataclass
+class Sweep:
+    """Pings from every member to every other, with one timeout for all that are lost.
+
+    Where the kernel's table of neighbours has no room for all of them at once they go block by block, and the
+    neighbours of a block are forgotten before the next.
+
+    Shape: *results* holds by source and destination the round trip in ms where the one that was asked
+           replied, else what became of the ping.
+    """
+
+    members: Sequence[Member]
+    size: int | None = None
+    df: bool = False
+    ttl: int | None = None
+    source: str | None = None
+    mark: int | None = None
+    timeout_s: float = 1.0
+    results: list[dict[int, Result]] = field(default_factory=list)
+    _echoes: list[Echoes] = field(default_factory=list)
+    _epoll: select.epoll = field(default_factory=select.epoll)
+    _numbers: dict[int, int] = field(default_factory=dict)
+    _sent: list[dict[int, float]] = field(default_factory=list)
+    _doubtful: dict[tuple[int, int], float] = field(default_factory=dict)
+    _size: int = 0
+    _nonce: bytes = field(default_factory=lambda: os.urandom(NONCE))
+
+    @property
+    def version(self) -> int:
+        return ip_address(self.members[0].address).version
+
+    @property
+    def wire(self) -> Wire:
+        return V4 if self.version == 4 else V6
+
+    def run(self) -> Mesh:
+        """Send everything and wait for the answers.
+
+        Raises: ProbeError, also where the table of neighbours stays full.
+        """
+        everyone = range(len(self.members))
+        self.results = [{} for _ in everyone]
+        self._sent = [{} for _ in everyone]
+        self._size = size_of(f"ping between {len(self.members)} hosts", self.version, self.size)
+        with ExitStack() as stack:
+            stack.callback(self._epoll.close)
+            self._open(stack)
+            self._send_all(everyone)
+            self._await_all()
+        self._give_up()
+        return self._mesh()
+
+    def _mesh(self) -> Mesh:
+        names = [member.namespaces.name for member in self.members]
+        numbers = {name: number for number, name in enumerate(names)}
+        verdicts = {
+            (names[source], names[destination]): "replied" if isinstance(result, float) else result.verdict
+            for source, results in enumerate(self.results)
+            for destination, result in results.items()
+        }
+        return Mesh("ping", names, verdicts, lambda pair: self._outcome(numbers[pair[0]], numbers[pair[1]]))
+
+    def _outcome(self, source: int, destination: int) -> Ping:
+        result = self.results[source][destination]
+        if not isinstance(result, float):
+            return result
+        return self._ping(
+            source, destination, replied=True, rtt_ms=result, by=self.members[destination].address
+        )
+
+    def _ping(self, source: int, destination: int, **fields: Any) -> Ping:
+        return Ping(
+            src=self.members[source].namespaces.name,
+            dst=self.members[destination].address,
+            size=self._size,
+            df=self.df,
+            ttl=self.ttl,
+            source=self.source,
+            mark=self.mark,
+            **fields,
+        )
+
+    def _open(self, stack: ExitStack) -> None:
+        wire = self.wire
+        wanted = [Open(each.namespaces, wire.family, socket.SOCK_RAW, wire.proto) for each in self.members]
+        with named(f"ping between {len(self.members)} hosts"):
+            socks = open_all(wanted)
+            for number, (member, sock) in enumerate(zip(self.members, socks, strict=True)):
+                stack.callback(sock.close)
+                echo_socket = EchoSocket(member.namespaces, self.version, sock)
+                echo_socket.configure(df=self.df, ttl=self.ttl, mark=self.mark, source=self.source)
+                self._echoes.append(Echoes(echo_socket, number, self._nonce, self._size))
+                self._epoll.register(sock, select.EPOLLIN)
+                self._numbers[sock.fileno()] = number
+
+    def _send_all(self, everyone: range) -> None:
+        """Send block by block; then once more what we may have spoilt ourselves."""
+        table = occupancy(self.version)
+        size = self._block_size(table)
+        for block in _blocks(everyone, size):
+            self._send_block(block)
+            if size < len(everyone):
+                self._settle()
+                self._forget(block)
+        if occupancy(self.version).refused > table.refused:  # perhaps that of who should have replied
+            self._doubt_all()
+        self._send_again()
+
+    def _send_again(self) -> None:
+        """Send what is in doubt, in parts that should find room, for as long as that brings answers.
+
+        Raises: ProbeError if there is no room for long.
+        """
+        deadline = time.monotonic() + self.timeout_s + PATIENCE_S
+        while self._doubtful:
+            table = occupancy(self.version)
+            part = list(self._doubtful)[: max(SMALLEST_BLOCK, table.room // 4)]
+            for pair in part:
+                del self._doubtful[pair]
+            pairs = _grouped(part)
+            self._forget(pairs)
+            self._send_block(pairs)
+            self._await_all()
+            waiting, crowded_out = sum(map(len, self._sent)), len(self._doubtful.keys() & set(part))
+            if occupancy(self.version).refused > table.refused and time.monotonic() < deadline:
+                self._doubt_all()
+            elif crowded_out and time.monotonic() > deadline:
+                raise ProbeError(self._full())
+            elif waiting == len(part):  # no network that is only slow
+                break
+        for (source, destination), start in self._doubtful.items():
+            self._sent[source].setdefault(destination, start)
+
+    def _doubt_all(self) -> None:
+        """Doubt that what has not been answered yet was lost on its way."""
+        for source, sent in enumerate(self._sent):
+            self._doubtful.update({(source, destination): start for destination, start in sent.items()})
+            sent.clear()
+
+    def _block_size(self, table: Occupancy) -> int:
+        """Choose how many hosts may be in a block, which with another takes two neighbours for each pair."""
+        n = len(self.members)
+        needed = n * (n - 1)
+        if needed <= table.room or needed * (1 - self._known()) <= table.room:
+            return n
+        return max(SMALLEST_BLOCK, isqrt(table.room // 2))
+
+    def _send_block(self, pairs: Pairs) -> None:
+        for source, destinations in pairs:
+            self._send(source, destinations)
+
+    def _send(self, source: int, destinations: list[int]) -> None:
+        """Send from one host; the kernel carries most requests there and back before it lets go of us."""
+        echoes, results, sent = self._echoes[source], self.results[source], self._sent[source]
+        clock, members = time.monotonic, self.members
+        for destination in destinations:
+            address = members[destination].address
+            start = clock()
+            try:
+                echoes.send(destination, (address, 0))
+            except OSError as error:
+                if not self._sent_after_all(source, destination, error):
+                    continue
+            try:
+                reply = echoes.reply()
+            except OSError:
+                reply = None
+            if reply == (destination, address):
+                results[destination] = (clock() - start) * 1000
+            else:
+                sent[destination] = start
+                if reply is not None:
+                    self._note(source, *reply)
+
+    def _sent_after_all(self, source: int, destination: int, error: OSError) -> bool:
+        """Try once more, as the error may be of an earlier request; else note our own kernel's refusal."""
+        self._take(source)
+        try:
+            self._echoes[source].send(destination, (self.members[destination].address, 0))
+        except OSError as again:
+            error = again
+        else:
+            return True
+        if error.errno == errno.ENOBUFS:
+            self._doubtful[source, destination] = time.monotonic()
+        elif error.errno in NOT_THE_PATH:
+            name = self.members[source].namespaces.name
+            raise ProbeError(f"{name}: ping {self.members[destination].address}: {error.strerror}") from error
+        else:
+            self._become(
+                source, destination, rejected=errno.errorcode.get(error.errno or 0, str(error.errno))
+            )
+        return False
+
+    def _take(self, source: int) -> None:
+        """Take all that has arrived at one host, replies and errors."""
+        for answer in self._echoes[source].socket.answers():
+            self._note_answer(source, answer)
+
+    def _note(self, source: int, destination: int, by: str) -> None:
+        start = self._sent[source].pop(destination, None)
+        if start is None:
+            return
+        rtt_ms = (time.monotonic() - start) * 1000
+        if rtt_ms > self.timeout_s * 1000:
+            self._become(source, destination, lost=True, waited_ms=rtt_ms)
+        elif by == self.members[destination].address:
+            self.results[source][destination] = rtt_ms
+        else:
+            self._become(source, destination, replied=True, by=by, rtt_ms=rtt_ms)
+
+    def _note_answer(self, source: int, answer: Answer) -> None:
+        """Note an ICMP error, or a reply that came with one."""
+        ident, destination = struct.unpack("!HH", answer.ident)
+        if ident != source or answer.nonce not in (self._nonce, None):
+            return
+        if answer.error is None:
+            self._note(source, destination, answer.by)
+        elif (start := self._sent[source].pop(destination, None)) is not None:
+            self._become(source, destination, **answered(answer, since_ms(start)))
+
+    def _become(self, source: int, destination: int, **fields: Any) -> None:
+        self.results[source][destination] = self._ping(source, destination, **fields)
+
+    def _settle(self) -> None:
+        """Take what arrives, until all is answered or nothing has come for a while."""
+        deadline = time.monotonic() + self.timeout_s
+        while any(self._sent) and (arrived := self._epoll.poll(QUIET_S)) and time.monotonic() < deadline:
+            for fd, _ in arrived:
+                self._take(self._numbers[fd])
+
+    def _await_all(self) -> None:
+        """Take what arrives, until all is answered or the time of the last is over."""
+        last = max((start for sent in self._sent for start in sent.values()), default=0.0)
+        while any(self._sent) and (left_s := last + self.timeout_s - time.monotonic()) > 0:
+            for fd, _ in self._epoll.poll(left_s):
+                self._take(self._numbers[fd])
+
+    def _give_up(self) -> None:
+        for source, sent in enumerate(self._sent):
+            for destination, start in sent.items():
+                self._become(source, destination, lost=True, waited_ms=since_ms(start))
+
+    def _forget(self, pairs: Pairs) -> None:
+        """Have the kernel forget what these learned of each other, and so drop what waits for an address."""
+        self._doubt_all()
+        numbers = {number for source, own in pairs for number in (source, *own)}
+        packed = {self._packed[number] for number in numbers}
+        for _, rtnetlink in speaking([self.members[number].namespaces for number in numbers]):
+            rtnetlink.forget_neighbours(self.wire.family, packed)
+        for number in numbers:  # the kernel tells who waited that the host is unreachable
+            self._take(number)
+
+    def _known(self) -> float:
+        """Estimate by the first, the middle and the last which part of the others everybody knows already."""
+        asked = {0, len(self.members) // 2, len(self.members) - 1}
+        known = [
+            rtnetlink.count_neighbours(self.wire.family, self._packed)
+            for _, rtnetlink in speaking([self.members[number].namespaces for number in asked])
+        ]
+        return min(known) / (len(self.members) - 1)
+
+    @cached_property
+    def _packed(self) -> list[bytes]:
+        return [socket.inet_pton(self.wire.family, member.address) for member in self.members]
+
+    def _full(self) -> str:
+        table = occupancy(self.version)
+        return (
+            f"ping between {len(self.members)} hosts: the machine's table of neighbours is full: it holds "
+            f"{table.limit} (gc_thresh3), and {table.entries} are there; let others end, raise the limit, "
+            "or use lan(..., permanent_neighbours=True)"
+        )
+
+
+def _blocks(everyone: range, size: int) -> Iterator[Pairs]:
+    """Pair every host with every other, block by block, so that few neighbours are needed at a time."""
+    parts = [everyone[start : start + size] for start in range(0, len(everyone), size)]
+    for number, one in enumerate(parts):
+        yield [(source, [each for each in one if each != source]) for source in one]
+        for other in parts[number + 1 :]:
+            yield [*((source, list(other)) for source in one), *((source, list(one)) for source in other)]
+
+
+def _grouped(pairs: Sequence[tuple[int, int]]) -> Pairs:
+    found: dict[int, list[int]] = {}
+    for source, destination in pairs:
+        found.setdefault(source, []).append(destination)
+    return list(found.items())
