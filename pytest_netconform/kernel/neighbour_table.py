@@ -32,6 +32,11 @@ class Occupancy:
         free = self.limit - self.entries
         return max(free * 9 // 10 if self.known else free // 4, 0)
 
+    @property
+    def crowded(self) -> bool:
+        """Say whether little room is left for others."""
+        return self.entries > self.limit * 3 // 4
+
 
 def occupancy(version: int) -> Occupancy:
     """Read how full the table is, of the machine whose /proc we see."""

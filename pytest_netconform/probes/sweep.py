@@ -94,7 +94,9 @@ class Sweep:
             self._open(stack)
             self._send_all(everyone)
             self._await_all()
-        self._give_up()
+            self._give_up()
+            if occupancy(self.version).crowded:
+                self._forget([(source, []) for source in everyone])
         return self._mesh()
 
     def _mesh(self) -> Mesh:
@@ -158,23 +160,25 @@ class Sweep:
 
         Raises: ProbeError if there is no room for long.
         """
-        deadline = time.monotonic() + self.timeout_s + PATIENCE_S
-        while self._doubtful:
+        deadline, crowded_out = time.monotonic() + PATIENCE_S, False
+        if self._doubtful:
+            self._forget([(source, []) for source in range(len(self.members))])
+        while self._doubtful and time.monotonic() < deadline:
             table = occupancy(self.version)
             part = list(self._doubtful)[: max(SMALLEST_BLOCK, table.room // 4)]
             for pair in part:
                 del self._doubtful[pair]
-            pairs = _grouped(part)
-            self._forget(pairs)
-            self._send_block(pairs)
+            self._send_block(_grouped(part))
             self._await_all()
-            waiting, crowded_out = sum(map(len, self._sent)), len(self._doubtful.keys() & set(part))
-            if occupancy(self.version).refused > table.refused and time.monotonic() < deadline:
+            crowded_out = not self._doubtful.keys().isdisjoint(part)
+            if occupancy(self.version).refused > table.refused:
                 self._doubt_all()
-            elif crowded_out and time.monotonic() > deadline:
-                raise ProbeError(self._full())
-            elif waiting == len(part):  # no network that is only slow
+            elif sum(map(len, self._sent)) == len(part):  # this network is not only slow
                 break
+            self._give_up()
+            self._forget(_grouped(part))
+        if crowded_out and self._doubtful:
+            raise ProbeError(self._full())
         for (source, destination), start in self._doubtful.items():
             self._sent[source].setdefault(destination, start)
 
@@ -287,6 +291,7 @@ class Sweep:
         for source, sent in enumerate(self._sent):
             for destination, start in sent.items():
                 self._become(source, destination, lost=True, waited_ms=since_ms(start))
+            sent.clear()
 
     def _forget(self, pairs: Pairs) -> None:
         """Have the kernel forget what these learned of each other, and so drop what waits for an address."""
