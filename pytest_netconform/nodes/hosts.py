@@ -13,9 +13,9 @@ from pytest_netconform.kernel.wiring import lladdr
 from pytest_netconform.nodes.batch import Batch, Pair
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.namespaces import Netns
+from pytest_netconform.probes import registry
 from pytest_netconform.probes.mesh import Mesh
 from pytest_netconform.probes.outcome import Outcome
-from pytest_netconform.probes import registry
 from pytest_netconform.probes.sweep import Member, Sweep
 
 

@@ -20,6 +20,6 @@ def probe(name: str) -> Callable[..., Attempt[Outcome]]:
     Raises: ProbeError.
     """
     if name not in NAMES:
-        raise ProbeError(f"there is no probe {name!r}{suggest(name, NAMES)}, but {', '.join(NAMES)}")
+        raise ProbeError(f"there is no probe {name!r}{suggest(name, NAMES)}")
     found: Callable[..., Attempt[Any]] = getattr(import_module(f"pytest_netconform.probes.{name}"), name)
     return found
