@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_netconform.kernel import making, syscalls
+from pytest_netconform.kernel import userns
+from pytest_netconform.nodes import Net
 
 HERE = Path(__file__).parent
 
@@ -36,9 +37,15 @@ def _eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
     return True
 
 
+@pytest.fixture(scope="session")
+def warm() -> None:
+    """Have what stays open from the first node on: the keeper, and in a user namespace a model."""
+    if not userns.why_not():
+        with Net() as net:
+            net.node("warm").run("true")
+
+
 @pytest.fixture
-def descriptors() -> Callable[[], int]:
-    """Count our own open descriptors, when that for nodes in a user namespace is among them."""
-    if not syscalls.in_first_userns():
-        making._model()
+def descriptors(warm: None) -> Callable[[], int]:  # noqa: ARG001
+    """Count our own open descriptors."""
     return lambda: len(os.listdir("/proc/self/fd"))  # noqa: PTH208
