@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.shapes import fields_of
 from pytest_netconform.suites.model import Check, Query, queries
 from pytest_netconform.verdicts import Finding
+
+
+def variable(prefix: str, field: str) -> str:
+    """Name the variable of a row's field: `link_ifname`."""
+    return f"{prefix.replace('-', '_')}_{field}"
+
+
+def known_variables(queries: Iterable[Query], bindings: Iterable[tuple[str, Query]]) -> list[str]:
+    """List the variables that a fix may use: the fields of rows that are judged, and of those bound."""
+    rows = {query.body.kind.name: query.body.kind.row for query in queries}
+    rows |= {name: query.body.kind.row for name, query in bindings}
+    return [variable(prefix, field) for prefix, row in rows.items() for field in fields_of(row)]
 
 
 def all_queries(check: Check) -> list[Query]:
@@ -37,5 +49,5 @@ def _kind(check: Check, row: Fact) -> str:
 
 def _used(check: Check, prefix: str, row: Fact) -> Iterator[tuple[str, str]]:
     for name in fields_of(type(row)):
-        if f"${prefix}_{name}" in check.fix and (value := getattr(row, name)) is not None:
-            yield f"{prefix}_{name}", str(value)
+        if variable(prefix, name) in check.fix_uses and (value := getattr(row, name)) is not None:
+            yield variable(prefix, name), str(value)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_netconform.checks.registry import kinds
 from pytest_netconform.documents import Document, KeyPath, load, shown, validate
+from pytest_netconform.documents.words import closest
 from pytest_netconform.matching.at import At, Limit, meant
 from pytest_netconform.matching.context import Context
 from pytest_netconform.matching.parsing import Names
@@ -23,7 +24,9 @@ from pytest_netconform.suites.compiling import (
     compile_place,
     compile_variables,
 )
+from pytest_netconform.suites.fixes import known_variables
 from pytest_netconform.suites.model import Check, Condition, Place, Query, Suite, queries
+from pytest_netconform.suites.shell import assigned_in, names_in
 
 if TYPE_CHECKING:
     from pytest_netconform.suites.envelope import SuiteModel
@@ -165,7 +168,19 @@ class _Reader:
         if condition is None or bindings is None or ("in" in spec and place is None):
             return None
         _refuse_over(spec, condition, at)
+        if isinstance(fix := spec.get("fix"), str):
+            self._refuse_variables(fix, known_variables(queries(condition), bindings), at.child("fix"))
         return _Compiled(condition, place, bindings)
+
+    def _refuse_variables(self, fix: str, known: list[str], at: At) -> None:
+        """Report variables of a fix that read like a row's field and are none: they would be empty."""
+        prefixes = tuple(f"{word}_" for word in {name.partition("_")[0] for name in known} | {*self.kinds})
+        own = assigned_in(fix)
+        for name in names_in(fix):
+            if name in known or name in own or not (name.startswith(prefixes) or closest(name, known)):
+                continue
+            hint = closest(name, known)
+            at.problem(f"unknown variable ${shown(name)[1:-1]}: no row that this check judges has it{hint}")
 
     def _condition(self, spec: dict[str, Any], at: At, context: Context) -> Condition | None:
         from pytest_netconform.suites.envelope import CHECK_KEYS

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_netconform.checks.base import Body
 from pytest_netconform.matching.quantified import Quantified
 from pytest_netconform.matching.references import Reference, references_in
+from pytest_netconform.suites.shell import names_in
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,11 @@ class Check:
     place: Place | None = None
     bindings: tuple[tuple[str, Query], ...] = ()
     or_none: bool = False
+
+    @cached_property
+    def fix_uses(self) -> frozenset[str]:
+        """List the variables in the fix."""
+        return frozenset(names_in(self.fix))
 
     @cached_property
     def id(self) -> str:

@@ -90,7 +90,7 @@ def test_what_cannot_be_read_as_a_whole_is_asked_for_by_name(
 
 def test_a_fix_has_the_fields_of_each_failing_row_and_of_what_for_bound(tmp_path: Path) -> None:
     text = """
-        a: {link: {each: {mtu: 1}}, fix: 'ip link set "$link_ifname" mtu 1 # $link_master $addr_local'}
+        a: {link: {each: {mtu: 1}}, fix: 'ip link set "$link_ifname" mtu 1 # $link_master'}
         b: {for: {port: {link: {ifname: x}}}, sysctl: {a.b: 1}, fix: "echo $port_ifname $sysctl_name"}
         c: {sysctl: {a.b: 1}, fix: echo}
         """
