@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from textwrap import fill
 
 from pytest_netconform.checks.registry import kinds
@@ -12,27 +13,50 @@ from pytest_netconform.errors import NetconformError
 from pytest_netconform.labs import LAB_SUFFIX, load_lab
 from pytest_netconform.matching.shapes import fields_of
 from pytest_netconform.suites.library import Library, builtin, builtin_suites
+from pytest_netconform.suites.loading import SUFFIX
 from pytest_netconform.suites.model import Check, Suite
 
 WIDTH = 110
 
 
 def listing(names: Sequence[str]) -> str:
-    """List all suites, kinds and labs; or some suites with their checks in full, and some kinds' pages.
+    """List all suites, kinds and labs; or some of them in full, suites with their checks, kinds' pages.
 
+    Shape:  a name is a built-in suite's, a kind's, a file's, or that of a directory of such files.
     Raises: NetconformError for an unknown name.
     """
-    library = Library()
-    suites = {suite.name: suite for suite in (library.load(path) for path in builtin_suites())}
-    known = [*suites, *kinds()]
-    for name in names:
-        if name not in known:
-            raise NetconformError(f"there is no suite or kind {name!r}{suggest(name, known)}")
+    library = Library(Path.cwd())
     if names:
-        return "\n\n".join(
-            "\n".join(_in_full(suites[name]) if name in suites else _page(name)) for name in names
-        )
-    return "\n".join([*_suites(suites.values()), "", *_kinds(), "", *_labs(library)])
+        return "\n\n".join("\n".join(part) for name in names for part in _parts(name, library))
+    suites = [library.load(path) for path in builtin_suites()]
+    return "\n".join([*_suites(suites), "", *_kinds(), "", *_labs(library)])
+
+
+def _parts(name: str, library: Library) -> Iterator[Iterable[str]]:
+    """Give what a name stands for, in full."""
+    path = Path(name).resolve()
+    if name in kinds():
+        yield _page(name)
+    elif (suite := library.get(name)) is not None:
+        yield _in_full(suite)
+    elif path.is_dir():
+        found = [each for suffix in (SUFFIX, LAB_SUFFIX) for each in sorted(path.rglob(f"*{suffix}"))]
+        if not found:
+            raise NetconformError(f"{name}: no suite or lab is there")
+        yield from (_file(each, library) for each in found)
+    elif path.is_file():
+        yield _file(path, library)
+    else:
+        known = suggest(name, [*library.names(), *kinds()])
+        raise NetconformError(f"there is no suite or kind {name!r}{known}")
+
+
+def _file(path: Path, library: Library) -> Iterator[str]:
+    if path.name.endswith(LAB_SUFFIX):
+        return _lab(path, library)
+    if not path.name.endswith(SUFFIX):
+        raise NetconformError(f"{path}: is no suite (*{SUFFIX}) and no lab (*{LAB_SUFFIX})")
+    return _in_full(library.load(path))
 
 
 def _kinds() -> Iterator[str]:
@@ -59,8 +83,12 @@ def _suites(suites: Iterable[Suite]) -> Iterator[str]:
 def _labs(library: Library) -> Iterator[str]:
     yield "labs"
     for path in sorted(builtin("labs").glob(f"*{LAB_SUFFIX}")):
-        lab = load_lab(path, f"labs/{path.name}", library)
-        yield f"  {lab.file:36} {lab.title}"
+        yield from _lab(path, library, "  ")
+
+
+def _lab(path: Path, library: Library, indent: str = "") -> Iterator[str]:
+    lab = load_lab(path, library.shown(path), library)
+    yield f"{indent}{lab.file:36} {lab.title}"
 
 
 def _in_full(suite: Suite) -> Iterator[str]:
