@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-print-directory
 export PYTHON
 
-.PHONY: help setup test check labs conform clean
+.PHONY: help setup test soak check labs conform clean
 
 help: ## list these
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -15,6 +15,9 @@ setup: ## the system's tools (as root on Debian) and a virtual environment in .v
 
 test: setup ## everything that CI runs: style, types, tests
 	@scripts/test
+
+soak: setup ## what takes hours: 200 kills, 20 repeats, runs beside each other; SOAK_KILLS=20 SOAK_REPEATS=1 does less
+	@scripts/soak
 
 check: setup ## check this node against the built-in suites; report in report/
 	@scripts/conform node
