@@ -13,7 +13,14 @@ from pytest_netconform.kernel.driving import Attempt
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.sockets import Open
 from pytest_netconform.probes.sending import Aim, Fields, PortOutcome, lost, named, since_ms
-from pytest_netconform.probes.streams import Connection, TimeOver, broken_by, connecting
+from pytest_netconform.probes.streams import (
+    Connection,
+    TimeOver,
+    abort_at_close,
+    broken_by,
+    connecting,
+    leave_at_close,
+)
 from pytest_netconform.probes.udp import asking
 
 if TYPE_CHECKING:
@@ -102,6 +109,7 @@ def _asked_over_tcp(sock: socket.socket, aim: Aim, query: Message, timeout_s: fl
     failed = yield from connecting(sock, aim, start + timeout_s)
     if failed is not None:
         return failed
+    abort_at_close(sock)
     connection = Connection(sock, start + timeout_s)
     try:
         yield from connection.send(query.to_wire(prepend_length=True))
@@ -111,6 +119,7 @@ def _asked_over_tcp(sock: socket.socket, aim: Aim, query: Message, timeout_s: fl
     except OSError as error:
         return broken_by(error, sock, aim, start)
     fields = {"failed": "connection closed"} if data is None else read_answer(query, data)
+    leave_at_close(sock)
     replied = {} if "failed" in fields else {"replied": True}
     return {**replied, "by": aim.dst.partition("%")[0], "rtt_ms": since_ms(start), **fields}
 

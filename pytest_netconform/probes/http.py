@@ -19,7 +19,15 @@ from pytest_netconform.kernel.sockets import Open
 from pytest_netconform.probes import http_messages
 from pytest_netconform.probes.http_messages import Incoming, Malformed, Response
 from pytest_netconform.probes.sending import Aim, Fields, PortOutcome, lost, named, since_ms
-from pytest_netconform.probes.streams import Connection, Stream, TimeOver, broken_by, connecting
+from pytest_netconform.probes.streams import (
+    Connection,
+    Stream,
+    TimeOver,
+    abort_at_close,
+    broken_by,
+    connecting,
+    leave_at_close,
+)
 from pytest_netconform.probes.tls import TlsStream, client_context, words
 
 PORTS = {"http": 80, "https": 443}
@@ -112,7 +120,10 @@ class Progress:
         start = time.monotonic()
         fields = yield from connecting(sock, self.aim, start + timeout_s)
         if fields is None:
+            abort_at_close(sock)
             fields = yield from self._exchanged(Connection(sock, start + timeout_s), start)
+            if "replied" in fields:
+                leave_at_close(sock)
         version = self.tls.version if self.tls else None
         return {"phase": self.phase, "status": self.incoming.status, "tls": version, **fields}
 

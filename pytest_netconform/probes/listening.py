@@ -8,11 +8,9 @@ import os
 import select
 import socket
 import ssl
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,7 +30,7 @@ from pytest_netconform.probes.serving import (
     encrypted,
     peer_of,
 )
-from pytest_netconform.probes.streams import Connection, Stream
+from pytest_netconform.probes.streams import Connection, Stream, abort_at_close, leave_at_close
 from pytest_netconform.probes.tls import TlsStream
 
 T = TypeVar("T")
@@ -103,8 +101,7 @@ class Listener:
             return
         with SERVICE.halted() as loop:
             for sock in self._open:
-                with suppress(OSError):
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                abort_at_close(sock)
             loop.drop(self)
             self._sock.close()
             self._sock = None
@@ -171,6 +168,7 @@ class Listener:
                 pass  # the peer has gone, or does not speak TLS
             finally:
                 self._open.discard(sock)
+            leave_at_close(sock)
 
     def _say(self, request: Request) -> None:
         self._keep(self._requests, request)

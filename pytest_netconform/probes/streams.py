@@ -6,8 +6,10 @@ import errno
 import os
 import select
 import socket
+import struct
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from pytest_netconform.kernel.driving import Attempt, Wait
@@ -15,6 +17,7 @@ from pytest_netconform.kernel.icmp import icmp_errors
 from pytest_netconform.probes.sending import WITHOUT_ICMP, Aim, Fields, lost, rejected, since_ms, told
 
 PIECE = 65536
+LEAVE_MS = 500
 
 
 class TimeOver(Exception):
@@ -27,6 +30,22 @@ class Stream(Protocol):
     def send(self, data: bytes) -> Attempt[None]: ...
 
     def receive(self) -> Attempt[bytes]: ...
+
+
+def abort_at_close(sock: socket.socket) -> None:
+    """Have a close reset the connection, which is gone at once: one that waits would keep its namespace."""
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def leave_at_close(sock: socket.socket) -> None:
+    """Have a close take leave as usual, but wait only a moment for the other side's acknowledgement.
+
+    By default that is minutes, in which the connection keeps its namespace with all its devices.
+    """
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LEAVE_MS)
 
 
 class Connection:

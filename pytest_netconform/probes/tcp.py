@@ -11,7 +11,7 @@ from pytest_netconform.kernel.driving import Attempt
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.sockets import Open
 from pytest_netconform.probes.sending import Aim, PortOutcome, named, since_ms
-from pytest_netconform.probes.streams import connecting
+from pytest_netconform.probes.streams import connecting, leave_at_close
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -43,5 +43,7 @@ def tcp(
         with (yield Open(namespaces, aim.wire.family, socket.SOCK_STREAM)) as sock:
             start = time.monotonic()
             ended = yield from connecting(sock, aim, start + timeout_s)
-            replied = {"replied": True, "by": dst.partition("%")[0], "rtt_ms": since_ms(start)}
-            return Tcp(**sent, mark=mark, **(ended or replied))
+            fields = ended or {"replied": True, "by": dst.partition("%")[0], "rtt_ms": since_ms(start)}
+            if ended is None:
+                leave_at_close(sock)
+            return Tcp(**sent, mark=mark, **fields)

@@ -186,6 +186,23 @@ def test_a_namespace_goes_with_its_listeners(descriptors: Callable[[], int]) -> 
     assert listener.connections
 
 
+def test_a_client_that_vanishes_does_not_keep_the_namespace(
+    eventually: Callable[[Callable[[], bool]], bool],
+) -> None:
+    with Net() as surviving:
+        client = surviving.node("client")
+        with Net() as net:
+            b = net.node("b")
+            net.veth(client, b, subnet="10.0.0.0/30")
+            listener = b.listen()
+            with client.call(socket.create_connection, (V4, listener.port)) as sock:
+                sock.send(b"hello")
+                listener.await_requests()
+                client.run("iptables -A INPUT -j DROP")
+            assert eventually(lambda: not listener._open)
+        assert eventually(lambda: "eth0" not in client.links)
+
+
 FORK = """
 import os, sys, warnings
 warnings.simplefilter("error")

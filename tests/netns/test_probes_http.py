@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -292,3 +292,24 @@ def test_no_name_for_a_certificate_raises(a: Node, b: Node) -> None:
     b.listen(443, "https")
     with pytest.raises(ProbeError, match="is no name for a certificate"):
         a.http(V4, https=True, host=".")
+
+
+@pytest.mark.parametrize("probe", ["tcp", "http", "https", "dns"])
+def test_a_connection_that_was_lost_does_not_keep_its_namespace(
+    probe: str, eventually: Callable[[Callable[[], bool]], bool]
+) -> None:
+    with Net() as surviving:
+        witness = surviving.netns("witness")
+        with Net() as net:
+            a = net.node("a")
+            net.veth(a, witness, subnet="10.0.0.0/30")
+            a.run("iptables -A OUTPUT -p tcp ! --syn -j DROP")
+            with witness.call(socket.create_server, (V4, 80)):
+                outcome = {
+                    "tcp": lambda: a.tcp(V4, 80),
+                    "http": lambda: a.http(V4, timeout_s=0.1),
+                    "https": lambda: a.http(V4, 80, https=True, timeout_s=0.1),
+                    "dns": lambda: a.dns(V4, "web.test", over="tcp", port=80, timeout_s=0.1),
+                }[probe]()
+                assert outcome.verdict == ("replied" if probe == "tcp" else "lost")
+        assert eventually(lambda: "eth0" not in witness.links)
