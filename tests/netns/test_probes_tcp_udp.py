@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -296,3 +297,22 @@ def test_one_that_cannot_be_sent_ends_all(routed: Net, descriptors: Callable[[],
             for source in [None] * 30 + ["eth7"] + [None] * 30
         )
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("number", [1, 300])
+def test_an_interrupt_ends_them_all_at_once(routed: Net, number: int, descriptors: Callable[[], int]) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    routed["right"].run("iptables -A INPUT -j DROP")
+    before, threads = descriptors(), threading.active_count()
+    former = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            drive(tcp(routed["left"].namespaces, FAR, 9, timeout_s=100) for _ in range(number))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+    assert descriptors() == before
+    assert threading.active_count() == threads
