@@ -70,8 +70,9 @@ class LabItem(NetconformItem):
         except NetconformError as error:
             raise LabError(self.told(run, "", str(error).splitlines())) from None
         self.user_properties.append((STORY, story(self.lab, run.done, run.cause)))
-        if run.wrong:
-            raise LabFailed(self.told(run, f"{withhold} withheld", run.wrong))
+        if withhold:
+            nothing = [f"the lab is wrong: nothing fails without its {withhold}"]
+            raise LabFailed(self.told(run, f"{withhold} withheld", run.wrong or nothing))
 
     def told(self, run: LabRun, stage: str, lines: Any) -> str:
         """Tell how far a lab came, and what was wrong then."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from threading import Thread
 
@@ -13,11 +13,12 @@ from pytest_netconform.errors import NetconformError
 from pytest_netconform.explain.evidence import gather
 from pytest_netconform.labs.expecting import Nodes, StageFailed, Verdicts, expect, fix_variables
 from pytest_netconform.labs.model import Command, Lab, LabProbe
-from pytest_netconform.labs.state import State, differences, state_of
+from pytest_netconform.labs.state import State, differences, differs, state_of
 from pytest_netconform.nodes import Net
 from pytest_netconform.probes.ping import Ping
 from pytest_netconform.suites.library import Library
 from pytest_netconform.targets.live import LiveTarget
+from pytest_netconform.verdicts import Verdict
 
 REPLY_S, LOST_S = 3.0, 0.4
 SETTLE_S = 3.0
@@ -47,6 +48,8 @@ class LabRun:
     done: list[str] = field(default_factory=list)
     cause: str = ""
     wrong: list[str] = field(default_factory=list)
+    _misled_probes: list[LabProbe] = field(default_factory=list)
+    _seen: Verdicts = field(default_factory=dict)
 
     def run(self) -> None:
         """Go through the stages.
@@ -72,12 +75,15 @@ class LabRun:
                 self._run(lab.fault)
         found = self._diagnose()
         if self.withhold == "fault":
+            self.wrong += self._holding("still holds without the fault", self.lab.detected)
             return
         if self.withhold != "fix":
             with self._stage("fix"):
                 self._mend(found)
         with self._stage("recovered"):
             self._sound({})
+        if self.withhold == "fix":
+            self.wrong += self._mended_by_itself()
         with self._stage("restored"):
             self._restored(before)
         if lab.immune and not self.withhold:
@@ -96,6 +102,29 @@ class LabRun:
             with self._stage("cause"):
                 self._explain(self.lab.cause.at, self.lab.cause.id)
         return found
+
+    def _holding(self, words: str, failing: Mapping[str, Iterable[str]]) -> Iterator[str]:
+        """List the symptoms that were as the lab says, and of these checks the ones that failed.
+
+        A symptom that is answered says what goes on working, and so holds without the fault too.
+        """
+        for probe in self.lab.symptom:
+            if probe.expected != "replied" and not any(probe is each for each in self._misled_probes):
+                yield f"symptom: {self.lab.file}:{probe.line} {probe}: {probe.expected}, {words}"
+        for node, check_id in _each(failing):
+            if self._seen[node][check_id].verdict is Verdict.FAIL:
+                yield f"detected: {node} {check_id}: fails, {words}"
+
+    def _mended_by_itself(self) -> Iterator[str]:
+        """List the symptoms that are gone, and the checks that pass again, though nothing was mended."""
+        self._misled_probes.clear()
+        with suppress(StageFailed):
+            self._probe(probe for probe in self.lab.symptom if probe.expected != "replied")
+        for probe in self._misled_probes:
+            yield f"symptom: {self.lab.file}:{probe.line} {probe}: no longer {probe.expected} without the fix"
+        for node, check_id in _each(self._failing()):
+            if self._seen[node][check_id].verdict is Verdict.PASS:
+                yield f"detected: {node} {check_id}: passes again without the fix"
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -134,7 +163,7 @@ class LabRun:
         """Wait until exactly these checks fail; gives all verdicts."""
         deadline = time.monotonic() + SETTLE_S
         while True:
-            verdicts = self.nodes.verdicts()
+            verdicts = self._seen = self.nodes.verdicts()
             try:
                 expect(verdicts, failing)
             except StageFailed:
@@ -191,6 +220,7 @@ class LabRun:
             yield f"{self.lab.file}:{probe.line} {probe}: {type(error).__name__}: {error}"
             return
         if not getattr(outcome, probe.expected):
+            self._misled_probes.append(probe)
             yield f"{self.lab.file}:{probe.line} {probe}: expected {probe.expected}, got {outcome!r}"
 
     def _send(self, probe: LabProbe, timeout_s: float) -> Ping:
@@ -224,5 +254,12 @@ class LabRun:
         for name in before:
             allowed = [path for place, path in self.lab.leaves if place == name]
             lines += [f"{name} {line}" for line in differences(before[name], after[name], allowed)]
+            for path in allowed:
+                if not any(differs(f"file {path}", before[name], after[name])):
+                    lines.append(f"{name} file {path}: is as it was, though 'leaves' names it")
         if lines:
             raise StageFailed(lines)
+
+
+def _each(failing: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+    return ((node, check_id) for node, ids in failing.items() for check_id in ids)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import sha256
-from pathlib import Path
+from pathlib import PurePosixPath
 
-from pytest_netconform.errors import Unreadable
+from pytest_netconform.errors import CommandFailed, Unreadable
 from pytest_netconform.facts.base import Fact
+from pytest_netconform.kernel.snapshots import files_below, net_sysctls
 from pytest_netconform.matching.scalars import show
 from pytest_netconform.matching.shapes import fields_of
 from pytest_netconform.nodes import Netns, Node
@@ -34,7 +33,6 @@ MOVING = re.compile(r".*_timer|topology_change.*|config_pending")
 VOLATILE_SYSCTLS = ("nf_conntrack_count", "stable_secret", "tcp_fastopen_key")
 PRIVATE = ("/etc", "/run", "/var/lib")
 VOLATILE_FILES = ("/run/xtables.lock", "/etc/mtab")
-LARGEST_FILE = 1 << 20
 
 
 def state_of(place: Netns, target: LiveTarget) -> State:
@@ -46,6 +44,7 @@ def state_of(place: Netns, target: LiveTarget) -> State:
         *_tables(target),
         *_fixed_entries(target),
         *_chains(target),
+        *_native_rules(place),
         *_sets(place),
         *place.call(lambda: list(_sysctls())),
     ]
@@ -56,16 +55,19 @@ def state_of(place: Netns, target: LiveTarget) -> State:
 
 def differences(before: State, after: State, allowed: Iterable[str] = ()) -> list[str]:
     """Say in what a state differs from the one before; *allowed* are paths of files that may."""
-    expected = {f"file {path}" for path in allowed}
+    expected = {f"file {each}" for path in allowed for each in (path, *PurePosixPath(path).parents)}
     return [
         line
         for name in sorted({**before, **after})
         if name not in expected
-        for line in _differs(name, before, after)
+        for line in differs(name, before, after)
     ]
 
 
-def _differs(name: str, before: State, after: State) -> Iterator[str]:
+def differs(name: str, before: State, after: State) -> Iterator[str]:
+    """Say in what one thing differs."""
+    if name not in after and name not in before:
+        return
     if name not in after:
         yield f"{name}: was there, is gone"
     elif name not in before:
@@ -125,38 +127,41 @@ def _chains(target: LiveTarget) -> Iterator[Thing]:
 
 
 def _sets(place: Netns) -> Iterator[Thing]:
-    saved = place.run(["ipset", "save"], check=False).stdout
-    for line in sorted(saved.splitlines()):
+    for line in sorted(_printed(place, "ipset", "save").splitlines()):
         yield f"ipset {line}", {}
 
 
+def _native_rules(place: Netns) -> Iterator[Thing]:
+    """Give what nft shows of each table, chain by chain; iptables-save leaves out what nft alone made."""
+    table = block = ""
+    lines: dict[str, str] = {}
+    for line in _printed(place, "nft", "--stateless", "list", "ruleset").splitlines():
+        depth = len(line) - len(line.lstrip("\t"))
+        if depth == 0:
+            table = line.removesuffix(" {") if line.startswith("table ") else ""
+        elif depth == 1 and line.endswith("{"):
+            block, lines = line.strip(" \t{"), {}
+        elif depth == 1 and line.strip() == "}":
+            yield f"nft {table} {block}", lines
+        elif depth > 1:
+            lines[f"line {len(lines) + 1}"] = line.strip()
+
+
+def _printed(place: Netns, *command: str) -> str:
+    try:
+        return place.run(list(command)).stdout
+    except CommandFailed as failed:
+        raise Unreadable(str(failed)) from None
+
+
 def _sysctls() -> Iterator[Thing]:
-    for directory, _, names in os.walk("/proc/sys/net"):
-        for name in names:
-            if name in VOLATILE_SYSCTLS:
-                continue
-            path = Path(directory, name)
-            try:
-                yield f"sysctl {path.relative_to('/proc/sys')}", {"value": path.read_text().strip()}
-            except OSError:
-                continue
+    for path, value in net_sysctls():
+        if path.rpartition("/")[2] not in VOLATILE_SYSCTLS:
+            yield f"sysctl {path}", {"value": value}
 
 
 def _files() -> Iterator[Thing]:
     for top in PRIVATE:
-        for directory, _, names in os.walk(top):
-            for name in names:
-                path = Path(directory, name)
-                if str(path) not in VOLATILE_FILES and (told := _file(path)):
-                    yield f"file {path}", {"content": told}
-
-
-def _file(path: Path) -> str:
-    if path.is_symlink():
-        return f"link to {path.readlink()}"
-    try:
-        if not path.is_file() or path.stat().st_size > LARGEST_FILE:
-            return ""
-        return f"{path.stat().st_mode & 0o7777:o} {sha256(path.read_bytes()).hexdigest()[:12]}"
-    except OSError:
-        return ""
+        for path, content in files_below(top):
+            if path not in VOLATILE_FILES:
+                yield f"file {path}", {"content": content}

@@ -95,6 +95,62 @@ def test_a_fault_that_leaves_more_behind_than_the_fix_mends_is_told_by_what_diff
     assert "node1 file /etc/forgotten: was not there" in done.stdout
 
 
+def test_whatever_is_left_behind_is_told(lab) -> None:
+    ruleset = "nft add table inet mine; nft add chain inet mine c; nft add rule inet mine c tcp dport 1 drop"
+    files = "head -c 2000000 /dev/zero >/etc/large; mkdir -p /etc/empty/below"
+    done = lab(f"{HEAD}fault: [{{node1: '{ruleset}; {files}; ip route del default'}}]\n{MEND}")
+    assert "1 failed" in done.stdout
+    for left in (
+        "nft table inet mine chain c",
+        "file /etc/large",
+        "file /etc/empty",
+        "file /etc/empty/below",
+    ):
+        assert f"node1 {left}: was not there" in done.stdout, done.stdout
+
+
+def test_a_large_file_that_changed_is_told(lab) -> None:
+    before = "before: [{node1: head -c 2000000 /dev/zero >/etc/large}]\n"
+    fault = "fault: [{node1: 'echo >>/etc/large; ip route del default'}]\n"
+    done = lab(HEAD + before + fault + MEND)
+    assert "node1 file /etc/large content: was 644 " in done.stdout, done.stdout
+
+
+def test_what_a_lab_leaves_must_be_left_and_its_directories_may_be(lab) -> None:
+    fault = "fault: [{node1: 'mkdir -p /etc/a/b; touch /etc/a/b/c; ip route del default'}]\n"
+    done = lab(f"{HEAD}{fault}{MEND}leaves: [{{node1: /etc/a/b/c}}]\n")
+    assert "1 passed" in done.stdout, done.stdout
+    done = lab(f"{HEAD}{fault}{MEND}leaves: [{{node1: /etc/a/b/c}}, {{node1: /etc/nothing}}]\n")
+    assert "node1 file /etc/nothing: is as it was, though 'leaves' names it" in done.stdout, done.stdout
+
+
+def test_what_cannot_be_observed_of_a_state_is_an_error(lab) -> None:
+    tool = "mount --bind /bin/false /usr/sbin/ipset"
+    done = lab(f"{HEAD}before: [{{node1: '{tool}'}}]\nfault: [{{node1: ip route del default}}]\n{MEND}")
+    assert "`ipset save` exited with 1" in done.stdout, done.stdout
+
+
+def test_what_holds_without_the_fault_is_named(lab) -> None:
+    text = HEAD + "before: [{node1: ip route del default}]\nfault: [{node1: 'true'}]\n" + MEND
+    done = lab(text, "--netconform-withhold", "fault")
+    assert "1 failed" in done.stdout
+    for said in (
+        "symptom: mine.lab.yaml:7 ping node1 -> outside: rejected, still holds without the fault",
+        "detected: node1 calico::way-out: fails, still holds without the fault",
+    ):
+        assert said in done.stdout, done.stdout
+
+
+def test_what_recovers_without_the_fix_is_named(lab) -> None:
+    done = lab(HEAD + "fault: [{node1: 'true'}]\n" + MEND, "--netconform-withhold", "fix")
+    assert "1 failed" in done.stdout
+    for said in (
+        "symptom: mine.lab.yaml:7 ping node1 -> outside: no longer rejected without the fix",
+        "detected: node1 calico::way-out: passes again without the fix",
+    ):
+        assert said in done.stdout, done.stdout
+
+
 def test_a_check_that_fails_though_no_one_said_so_fails_the_lab(lab) -> None:
     down = "for i in /sys/class/net/cali*; do ip link set ${i##*/} down; done"
     fault = f"fault: [{{node1: '{down}; ip route del default'}}]\n"
