@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.netlink import NLM_F_ACK, Netlink, attribute
-from pytest_netconform.kernel.rtsocket import Rtnetlink
+from pytest_netconform.kernel.rtsocket import SOCKET, Rtnetlink
 
 RTM_GETLINK, RTM_GETNSID = 18, 90
 IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_LINK_NETNSID = (
@@ -60,8 +59,7 @@ class End:
             path = f"/proc/self/fd/{namespaces.net}" if namespaces.net is not None else "/proc/self/ns/net"
             self.namespaces = Namespaces.opened(namespaces.name, path)
             undo.callback(self.namespaces.close)
-            kind = (socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-            self.netlink = Netlink(self.namespaces.socket(*kind))
+            self.netlink = Netlink(self.namespaces.socket(*SOCKET))
             undo.callback(self.netlink.close)
             self.rtnetlink = Rtnetlink(self.namespaces)
             undo.callback(self.rtnetlink.close)
@@ -101,10 +99,10 @@ class End:
             raise BuildError(f"{self} is {what}, and has no other end: only a veth has")
         if state.link_netnsid is None:
             return self._at(self.namespaces, state.link)
-        for path in _namespaces_held():
+        for path in (*_namespaces_held(), "/proc/self/ns/net"):
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                if self._nsid(fd) != state.link_netnsid:
+                if _nsid(self.netlink, fd) != state.link_netnsid:
                     continue
                 namespaces = Namespaces.opened(f"the other end of {self.ifname} of {self.name}", path)
             finally:
@@ -121,12 +119,48 @@ class End:
         end.ifname = end.state().ifname
         return end
 
-    def _nsid(self, fd: int) -> int:
-        body = struct.pack("=B3xHHI", 0, 8, NETNSA_FD, fd)
-        for message in self.netlink.ask(RTM_GETNSID, body, NLM_F_ACK):
-            if found := attribute(message.body, 4, NETNSA_NSID):
-                return int(NUMBER.unpack(found)[0])
-        return -1
+    def uppers(self) -> list[End]:
+        """Find what stands on the device in other namespaces that we hold, such as the macvlan of a pod."""
+        found: list[End] = []
+        with ExitStack() as closing:
+            others = [
+                Namespaces.opened(f"on {self.ifname} of {self.name}", path) for path in _namespaces_held()
+            ]
+            for namespaces in others:
+                closing.callback(namespaces.close)
+            others = [each for each in others if each.inode != self.namespaces.inode]
+            for namespaces in others:
+                try:
+                    netlink = Netlink(closing.enter_context(namespaces.socket(*SOCKET)))
+                except PermissionError:
+                    continue  # the host's, seen from a user namespace
+                nsid = _nsid(netlink, self.namespaces.net)
+                if nsid >= 0:
+                    found += [
+                        self._at(namespaces, index) for index in _standing_on(netlink, self.ifindex, nsid)
+                    ]
+        return found
+
+
+def _nsid(netlink: Netlink, fd: int | None) -> int:
+    """Ask what a namespace is called in another; -1 where it is not known there."""
+    body = struct.pack("=B3xHHI", 0, 8, NETNSA_FD, fd)
+    for message in netlink.ask(RTM_GETNSID, body, NLM_F_ACK):
+        if found := attribute(message.body, 4, NETNSA_NSID):
+            return int(NUMBER.unpack(found)[0])
+    return -1
+
+
+def _standing_on(netlink: Netlink, ifindex: int, nsid: int) -> list[int]:
+    """List the devices above one in the namespace of this id; the other end of a veth is none of them."""
+    wanted = (NUMBER.pack(ifindex), NUMBER.pack(nsid))
+    found = []
+    for message in netlink.ask(RTM_GETLINK, bytes(IFINFOMSG)):
+        lower = tuple(attribute(message.body, IFINFOMSG, kind) for kind in (IFLA_LINK, IFLA_LINK_NETNSID))
+        info = attribute(message.body, IFINFOMSG, IFLA_LINKINFO)
+        if lower == wanted and attribute(info, 0, IFLA_INFO_KIND).rstrip(b"\0") != b"veth":
+            found.append(struct.unpack_from("=4xi", message.body)[0])
+    return found
 
 
 def _state_of(end: End, ifindex: int) -> State:
@@ -174,4 +208,3 @@ def _namespaces_held() -> Iterator[str]:
         if target.startswith("net:[") and target not in seen:
             seen.add(target)
             yield path
-    yield "/proc/self/ns/net"

@@ -39,7 +39,7 @@ class Flushed:
     sysctls: dict[str, str] = field(default_factory=dict)
     held: list[tuple[int, str]] = field(default_factory=list)
 
-    def spoil(self, end: End, deed: Callable[[], None]) -> Table:
+    def spoil(self, end: End, deed: Callable[[], object]) -> Table:
         """Do what makes the kernel forget, and remember what it forgot; give what came of it."""
         sysctls, before = end.namespaces.call(_sysctls), listed(end.netlink)
         try:
@@ -53,7 +53,7 @@ class Flushed:
             self.sysctls = {**changed, **self.sysctls}
         return new
 
-    def mend(self, end: End, deed: Callable[[], None]) -> None:
+    def mend(self, end: End, deed: Callable[[], object]) -> None:
         """Undo a deed, put back what is missing, and take away what came of it and had not been there.
 
         Raises: BuildError for what the kernel refuses, unless another deed stands in its way still.

@@ -69,12 +69,8 @@ class Impairable:
         with ExitStack() as stack:
             end = stack.enter_context(self._end())
             peer = stack.enter_context(end.peer())
-            stack.enter_context(_mended_after(end))
-
-            def deed(up: bool) -> None:
-                """Without a carrier the device itself loses its nexthops."""
-                _memory(end).spoil(end, lambda: _set_up(peer, end, up))
-
+            others = _others(stack, [end, *end.uppers(), *peer.uppers()])
+            deed = partial(_spoiling, others, partial(_set_up, peer, end))
             stack.enter_context(_remembered(peer, "up", lambda: peer.state().up, False, deed))
             yield
 
@@ -122,7 +118,7 @@ class Impairable:
         """Give the device another MTU; its other end keeps its own."""
         with ExitStack() as stack:
             end = stack.enter_context(self._end())
-            deed = partial(_mtu, end)
+            deed = partial(_spoiling, _others(stack, end.uppers()), partial(_mtu, end))
             stack.enter_context(_remembered(end, "mtu", lambda: end.state().mtu, mtu, deed))
             yield
 
@@ -178,6 +174,22 @@ def _remembered(
             yield
     finally:
         _forget(end)
+
+
+def _others(stack: ExitStack, ends: list[End]) -> list[End]:
+    """Look after devices that suffer from what is done to another one."""
+    for end in ends:
+        stack.enter_context(end)
+        stack.enter_context(_mended_after(end))
+    return ends
+
+
+def _spoiling(others: list[End], deed: Callable[[Any], None], value: Any) -> None:
+    """Do what makes the kernel forget things of other devices too, in their namespaces."""
+    deeds: list[Callable[[], object]] = [partial(deed, value)]
+    for end in others:
+        deeds.append(partial(_memory(end).spoil, end, deeds[-1]))
+    deeds[-1]()
 
 
 @contextmanager

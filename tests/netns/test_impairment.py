@@ -274,6 +274,29 @@ def test_the_mtu_of_what_stands_on_a_device_comes_back_too(ends: tuple[Device, D
     assert all_of(one) == before
 
 
+def test_what_stands_on_a_device_in_another_namespace_is_looked_after(
+    net: Net, ends: tuple[Device, Device], eventually: Eventually
+) -> None:
+    pods = [net.netns("pod1"), net.netns("pod2")]
+    uppers = [
+        net.macvlan(end, pod, ifname="eth0", addr=f"203.0.113.{number}/24")
+        for number, (end, pod) in enumerate(zip(ends, pods, strict=True), 1)
+    ]
+    for upper, other in zip(uppers, "21", strict=True):
+        upper.netns.run(f"ip -6 addr add 2001:db8:9::{upper.ip[-1]}/64 dev eth0 && ip nexthop add id 5 via "
+                        f"203.0.113.{other} dev eth0 && ip route add 10.0.0.0/8 nhid 5")  # fmt: skip
+        assert eventually(partial(has_settled, upper))
+    before = all_of(*uppers, *ends)
+    for impair in (KINDS["mtu without IPv6"], KINDS["cut"]):
+        for end in ends:
+            with impair(end):
+                assert all_of(*uppers) != before
+            assert pods[0].ping("203.0.113.2").replied
+            assert pods[0].ping("2001:db8:9::2").replied
+            assert all_of(*uppers, *ends) == before
+    assert (module._layers, module._memories) == ({}, {})
+
+
 def test_both_ends_may_be_in_one_namespace(net: Net) -> None:
     one = net.netns("one")
     ends = net.veth(one, one, ifnames=("eth0", "eth1"), addrs=("192.0.2.1/24", "198.51.100.1/24"))
