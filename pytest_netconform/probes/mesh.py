@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import NoReturn
 
-from pytest_netconform.probes.outcome import Outcome
+from pytest_netconform.probes.outcome import WORDS, Outcome
 
 Pair = tuple[str, str]
-WORDS = ("replied", "lost", "refused", "unreachable", "rejected")
 MOST_LINES = 20
 NUMBERED = re.compile(r"(.*?)(\d+)")
 
@@ -78,6 +77,10 @@ class Mesh(Mapping[Pair, Outcome]):
     @property
     def rejected(self) -> tuple[Outcome, ...]:
         return self._with("rejected")
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        return self._with("failed")
 
     def __eq__(self, other: object) -> bool:
         expected = self.expected(other)
