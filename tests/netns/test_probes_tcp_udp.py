@@ -134,6 +134,15 @@ def test_a_routers_lack_of_a_route_has_its_name(routed: Net, probe: str) -> None
     assert (outcome.unreachable, outcome.by) == ("network-unreachable", "10.0.1.2")
 
 
+@pytest.mark.parametrize("probe", ["tcp", "udp", "ping"])
+def test_an_address_that_nobody_has_is_told_by_ourselves(routed: Net, probe: str) -> None:
+    left = routed["left"]
+    left.run("ip route add 198.51.100.1 dev eth0; sysctl -qw net.ipv4.neigh.eth0.retrans_time_ms=10")
+    arguments = () if probe == "ping" else (9,)
+    outcome = getattr(left, probe)("198.51.100.1", *arguments, timeout_s=10)
+    assert (outcome.unreachable, outcome.by) == ("host-unreachable", "10.0.1.1")
+
+
 @pytest.mark.parametrize(("target", "said"), [("DROP", "EPERM"), ("REJECT", "EPERM")])
 def test_our_own_firewall_refuses_a_datagram_with_eperm(routed: Net, target: str, said: str) -> None:
     routed["left"].run(f"iptables -A OUTPUT -p udp -j {target}")
