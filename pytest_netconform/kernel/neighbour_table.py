@@ -37,6 +37,14 @@ class Occupancy:
         """Say whether little room is left for others."""
         return self.entries > self.limit * 3 // 4
 
+    def full(self) -> str:
+        """Say that no entry found room, and what to do."""
+        return (
+            f"the machine's table of neighbours is full: it holds {self.limit} (gc_thresh3), and "
+            f"{self.entries} are there; let others end, raise the limit, or use "
+            "lan(..., permanent_neighbours=True)"
+        )
+
 
 def occupancy(version: int) -> Occupancy:
     """Read how full the table is, of the machine whose /proc we see."""

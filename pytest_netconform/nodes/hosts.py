@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_address
 from itertools import permutations
 from typing import Any, overload
 
 from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel.driving import drive
+from pytest_netconform.kernel.neighbour_table import occupancy
 from pytest_netconform.kernel.rtnetlink import neigh_replace
 from pytest_netconform.kernel.wiring import lladdr
 from pytest_netconform.nodes.batch import Batch, Pair
@@ -55,7 +57,7 @@ class Hosts(Sequence[Netns]):
         Shape:  *probe* is one of a namespace's, by name or as `Netns.tcp`; *args* and *options* are its own;
                 *version* is that of IP, by default of the first subnet.
         Units:  what is lost is given up *timeout_s* after the last was sent.
-        Raises: ProbeError, as the probe does.
+        Raises: ProbeError, as the probe does, and where the machine has no room for so many neighbours.
         """
         name = probe if isinstance(probe, str) else probe.__name__
         members = self._members(version)
@@ -63,10 +65,15 @@ class Hosts(Sequence[Netns]):
             return Sweep(members, timeout_s=timeout_s, **options).run()
         attempt = registry.probe(name)
         pairs = list(permutations(members, 2))
+        family = ip_address(members[0].address).version
+        before = occupancy(family)
         outcomes = drive(
             attempt(one.namespaces, other.address, *args, timeout_s=timeout_s, **options)
             for one, other in pairs
         )
+        after, silent = occupancy(family), any(outcome.lost or outcome.rejected for outcome in outcomes)
+        if silent and after.refused > before.refused:  # it says nothing about the path
+            raise ProbeError(f"{name} between {len(self)} hosts: {after.full()}")
         named = ((one.namespaces.name, other.namespaces.name) for one, other in pairs)
         return Mesh.of(name, [host.name for host in self], dict(zip(named, outcomes, strict=True)))
 

@@ -317,12 +317,7 @@ class Sweep:
         return [socket.inet_pton(self.wire.family, member.address) for member in self.members]
 
     def _full(self) -> str:
-        table = occupancy(self.version)
-        return (
-            f"ping between {len(self.members)} hosts: the machine's table of neighbours is full: it holds "
-            f"{table.limit} (gc_thresh3), and {table.entries} are there; let others end, raise the limit, "
-            "or use lan(..., permanent_neighbours=True)"
-        )
+        return f"ping between {len(self.members)} hosts: {occupancy(self.version).full()}"
 
 
 def _blocks(everyone: range, size: int) -> Iterator[Pairs]:

@@ -1,0 +1,53 @@
+"""A mesh of probes other than pings: side by side, each with its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from pytest_netconform.errors import ProbeError
+from pytest_netconform.kernel.neighbour_table import occupancy
+from pytest_netconform.nodes import Net, hosts
+
+
+@pytest.fixture
+def net() -> Iterator[Net]:
+    with Net() as net:
+        yield net
+
+
+def test_every_host_connects_to_every_other(net: Net) -> None:
+    lan = net.lan(8, subnet="10.200.0.0/24")
+    listeners = [host.listen(80) for host in lan]
+    assert lan.mesh("tcp", 80).all_replied
+    for listener in listeners:
+        assert len(listener.await_connections(7)) == 7
+    listeners[2].close()
+    name = lan[2].name
+    assert lan.mesh("tcp", 80) == {("*", "*"): "replied", ("*", name): "refused"}
+
+
+def test_a_wrong_answer_has_its_word(net: Net) -> None:
+    lan = net.lan(3, subnet="10.200.0.0/24")
+    for host in lan:
+        host.listen(80, "http")
+    mesh = lan.mesh("http", 80, https=True)
+    assert {outcome.failed for outcome in mesh.failed} == {"wrong version number"}
+    assert len(mesh.failed) == 6
+
+
+def test_silence_where_neighbours_found_no_room_is_no_loss(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table is the whole machine's, so that this only makes believe that it is full."""
+    lan = net.lan(3, subnet="10.200.0.0/24")
+    refused = count()
+    monkeypatch.setattr(
+        hosts, "occupancy", lambda version: replace(occupancy(version), refused=next(refused))
+    )
+    assert not lan.mesh("tcp", 80).replied
+    for host in lan:
+        host.run("iptables -A INPUT -p tcp -j DROP")
+    with pytest.raises(ProbeError, match="tcp between 3 hosts: the machine's table of neighbours is full"):
+        lan.mesh("tcp", 80, timeout_s=0.1)
