@@ -1,0 +1,245 @@
+"""From what is declared to a plan: everything that can be wrong is told before anything is built."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pytest_netconform.documents import Document, KeyPath, suggest
+from pytest_netconform.errors import BuildError
+from pytest_netconform.kernel.rtnetlink import Interface, rule_add
+from pytest_netconform.kernel.sysctls import path_of
+from pytest_netconform.kernel.wiring import Network, check_apart, check_ifname, host, network_of, room, within
+from pytest_netconform.nodes.net import check_name
+from pytest_netconform.topology.envelope import EndModel, LinkModel, NodeModel, RouteModel, TopologyModel
+from pytest_netconform.topology.plan import End, Link, Route, Topology
+
+T = TypeVar("T")
+Addresses = dict[str, tuple[Interface, ...]]
+
+
+def planned(document: Document, model: TopologyModel) -> Topology:
+    """Plan a topology; reports to the document what cannot be."""
+    return _Checker(document, model).topology()
+
+
+@dataclass
+class _Checker:
+    document: Document
+    model: TopologyModel
+    nodes: dict[str, NodeModel] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    devs: dict[str, set[str]] = field(default_factory=dict)
+
+    def topology(self) -> Topology:
+        declared = self.model.nodes
+        named = declared if isinstance(declared, dict) else dict.fromkeys(declared)
+        if isinstance(declared, list):
+            self._only_once(("nodes",), declared)
+        self.nodes = {name: node or NodeModel() for name, node in named.items()}
+        self.devs = {name: set() for name in self.nodes}
+        for name, node in self.nodes.items():
+            self._tried(("nodes", name), check_name, name, node.kind == "node", key=True)
+        for name, link in self.model.links.items():
+            self.links.append(self._link(name, link))
+        return Topology(
+            name=self.model.topology,
+            title=self.model.title,
+            kinds={name: node.kind for name, node in self.nodes.items()},
+            links=tuple(self.links),
+            routes=tuple(route for name, node in self.nodes.items() for route in self._routes(name, node)),
+            rules=tuple(self._rules()),
+            sysctls=tuple(self._sysctls()),
+        )
+
+    def _link(self, name: str, model: LinkModel) -> Link:
+        at: KeyPath = ("links", name)
+        subnets = self._subnets(name, model.subnet)
+        declared = model.ends
+        if isinstance(declared, list):
+            self._only_once((*at, "ends"), declared)
+        named = declared if isinstance(declared, dict) else dict.fromkeys(declared)
+        if len(named) < 2:
+            self.document.report((*at, "ends"), f"a link has two ends or more, got {len(named)}")
+        bridged = model.bridge or len(named) > 2
+        if bridged:
+            self._tried(at, check_name, name, False, key=True)
+            if name in self.nodes:
+                self.document.report(at, f"there is a node {name!r} too, but this link's bridge needs that name", key=True)
+        chosen = self._chosen(at, named, subnets)
+        ends = [End(node, self._dev(at, node, end), chosen.get(node, ())) for node, end in named.items()]
+        return Link(name, subnets, tuple(ends), model.mtu, bridged)
+
+    def _subnets(self, name: str, declared: str | list[str]) -> tuple[Network, ...]:
+        """Read a link's subnets, which must overlap none that came before."""
+        found: list[Network] = []
+        for at, text in _each(("links", name, "subnet"), declared):
+            network = self._tried(at, network_of, text)
+            others = [other for link in self.links for other in link.subnets]
+            if network and self._tried(at, check_apart, [*others, *found, network]) is not None:
+                found.append(network)
+        return tuple(found)
+
+    def _chosen(
+        self, at: KeyPath, ends: Mapping[str, str | EndModel | None], subnets: tuple[Network, ...]
+    ) -> Addresses:
+        """Give every end its addresses: those declared, else the next that are free in each subnet."""
+        declared = {
+            node: self._declared((*at, "ends", node, "addr"), end.addr, subnets)
+            for node, end in ends.items()
+            if isinstance(end, EndModel) and end.addr is not None
+        }
+        taken = [address.ip for own in declared.values() for address in own]
+        for node, own in declared.items():
+            for address in own:
+                if taken.count(address.ip) > 1:
+                    self.document.report((*at, "ends", node, "addr"), f"address {address.ip} is given twice")
+        others = [node for node in ends if node not in declared]
+        free = [_free(network, {ip for ip in taken if ip in network}, len(others)) for network in subnets]
+        for network, addresses in zip(subnets, free, strict=True):
+            if len(addresses) < len(others):
+                self.document.report((*at, "subnet"), f"subnet {network} has no room for {len(ends)} ends")
+                return declared
+        return declared | dict(zip(others, zip(*free, strict=True) if free else [()] * len(others), strict=True))
+
+    def _declared(
+        self, at: KeyPath, addr: str | list[str], subnets: tuple[Network, ...]
+    ) -> tuple[Interface, ...]:
+        tried = [self._tried(where, within, subnets, text) for where, text in _each(at, addr)]
+        return tuple(address for address in tried if address)
+
+    def _dev(self, at: KeyPath, node: str, end: str | EndModel | None) -> str:
+        """Name the device of an end: as declared, else the first ethN that the node has not."""
+        where = (*at, "ends", node)
+        if node not in self.nodes:
+            self.document.report(where, f"no node {node!r}{suggest(node, self.nodes)}", key=True)
+        taken = self.devs.setdefault(node, set())
+        dev = end if isinstance(end, str) else end.dev if end else None
+        if dev is None:
+            dev = next(name for name in map("eth{}".format, range(len(taken) + 1)) if name not in taken)
+        self._tried(where, check_ifname, dev)
+        if dev in taken or dev == "lo":
+            self.document.report(where, f"{node} has a device {dev!r} already")
+        taken.add(dev)
+        return dev
+
+    def _routes(self, name: str, node: NodeModel) -> Iterator[Route]:
+        """Give the routes of a node: its uplinks as default routes, the first preferred, then those declared."""
+        several = len(node.uplinks) > 1
+        for number, neighbour in enumerate(node.uplinks):
+            metric = 100 * (number + 1) if several else None
+            at: KeyPath = ("nodes", name, "uplinks", number)
+            yield from self._route(at, name, RouteModel(dst="default", via=neighbour, metric=metric))
+        for number, route in enumerate(node.routes):
+            yield from self._route(("nodes", name, "routes", number), name, route)
+
+    def _route(self, at: KeyPath, node: str, model: RouteModel) -> Iterator[Route]:
+        """Give a route, or for `default` through a neighbour one for each version of IP they share."""
+        via = (*at, "via") if at[-2] == "routes" else at
+        options = model.model_dump(exclude={"dst", "via", "dev", "type"}, exclude_none=True, exclude_defaults=True)
+        options["kind"] = model.type
+        network = None if model.dst == "default" else self._tried((*at, "dst"), network_of, model.dst)
+        if model.dev is not None and model.dev not in self.devs.get(node, ()):
+            known = suggest(model.dev, self.devs.get(node, ()))
+            self.document.report((*at, "dev"), f"{node} has no device {model.dev!r}{known}")
+        if model.via is None:
+            yield from self._tried_route(at, Route(node, model.dst, ((None, model.dev),) if model.dev else (), options))
+            return
+        ways = [way for where, text in _each(via, model.via) for way in self._ways(where, node, text, model)]
+        for version in (4, 6):
+            own = tuple((str(gateway), dev) for gateway, dev in ways if gateway.version == version)
+            if own and (network is None or network.version == version):
+                yield from self._tried_route(at, Route(node, model.dst, own, options))
+            elif network is not None and network.version == version and ways:
+                self.document.report(via, f"no IPv{version} address leads to {network}")
+
+    def _ways(
+        self, at: KeyPath, node: str, via: str, model: RouteModel
+    ) -> Iterator[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, str | None]]:
+        """Find the gateways that are meant by an address or by a neighbour's name, and the devices to them."""
+        shared = [(link, own) for link in self.links if (own := link.of(node))]
+        try:
+            gateway = ipaddress.ip_address(via)
+        except ValueError:
+            yield from self._neighbour(at, node, via, shared)
+            return
+        for link, own in shared:
+            if any(gateway in subnet for subnet in link.subnets):
+                yield gateway, own.dev
+                return
+        if not model.onlink or model.dev is None:
+            self.document.report(at, f"{gateway} is on no link of {node}")
+        yield gateway, model.dev
+
+    def _neighbour(
+        self, at: KeyPath, node: str, name: str, shared: list[tuple[Link, End]]
+    ) -> Iterator[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, str | None]]:
+        ends = [(end, own) for link, own in shared if name != node and (end := link.of(name))]
+        if not ends:
+            neighbours = {end.node for link, _ in shared for end in link.ends} - {node}
+            self.document.report(at, f"no neighbour {name!r}{suggest(name, sorted(neighbours))}")
+        versions = set()
+        for end, own in ends:
+            for address in end.addresses:
+                if address.version not in versions:  # where several links are shared, the first counts
+                    versions.add(address.version)
+                    yield address.ip, own.dev
+        if ends and not versions:
+            self.document.report(at, f"{name} has no address on a link with {node}")
+
+    def _tried_route(self, at: KeyPath, route: Route) -> Iterator[Route]:
+        devices = {dev: _Planned(dev) for _, dev in route.ways if dev}
+        if self._tried(at, route.request, devices) is not None:
+            yield route
+
+    def _rules(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for name, node in self.nodes.items():
+            for number, rule in enumerate(node.rules):
+                options = rule.model_dump(exclude={"source", "to", "family"}, exclude_none=True)
+                options |= {"src": rule.source, "dst": rule.to, "inet6": rule.family == "inet6"}
+                if self._tried(("nodes", name, "rules", number), lambda own: rule_add(**own), options):
+                    yield name, options
+
+    def _sysctls(self) -> Iterator[tuple[str, str, str | int]]:
+        for name, node in self.nodes.items():
+            for sysctl, value in node.sysctl.items():
+                at: KeyPath = ("nodes", name, "sysctl", sysctl)
+                path = self._tried(at, path_of, sysctl, key=True)
+                if path is not None and not path.startswith("net/"):
+                    self.document.report(at, f"{sysctl} belongs to the host; a namespace has only net of its own", key=True)
+                yield name, sysctl, value
+
+    def _only_once(self, at: KeyPath, names: list[str]) -> None:
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                self.document.report((*at, number), f"{name!r} is named twice")
+
+    def _tried(self, at: KeyPath, make: Callable[..., T], *args: Any, key: bool = False) -> T | None:
+        """Call what may refuse its arguments; reports why it does."""
+        try:
+            return make(*args)
+        except BuildError as error:
+            self.document.report(at, str(error), key=key)
+            return None
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A device that is not there yet."""
+
+    ifname: str
+    ifindex: int = 1
+
+
+def _each(at: KeyPath, declared: str | list[str]) -> Iterable[tuple[KeyPath, str]]:
+    if isinstance(declared, str):
+        return [(at, declared)]
+    return [((*at, number), text) for number, text in enumerate(declared)]
+
+
+def _free(network: Network, taken: set[Any], wanted: int) -> list[Interface]:
+    """Give the first addresses of a subnet that nobody has."""
+    numbers = range(min(room(network), wanted + len(taken)))
+    return [address for address in (host(network, number) for number in numbers) if address.ip not in taken][:wanted]
