@@ -6,11 +6,13 @@ Imports stand in the bodies: a plugin that is installed but not used must cost n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_netconform.nodes import Bridge, Capture, Device, Hosts, Net, Netns, Node
 
 
@@ -114,6 +116,24 @@ def dummy(_netconform_net: Net) -> Callable[..., Device]:
     """
     _skip_without("dummy")
     return _netconform_net.dummy
+
+
+@pytest.fixture
+def topology(_netconform_net: Net) -> Callable[..., Net]:
+    """Build a declared topology: `topology("two-racks.topology.yaml")`, `topology(nodes={...}, links={...})`.
+
+    Gives the net: `net["node1"]`. Scope: function. Needs root, or netconform_userns. Teardown destroys it.
+    """
+
+    def build(path: str | Path | None = None, /, **declared: Any) -> Net:
+        from pathlib import Path
+
+        from pytest_netconform.topology import load_topology, topology_of
+
+        found = topology_of(**declared) if path is None else load_topology(Path(path))
+        return found.build(_netconform_net)
+
+    return build
 
 
 def _skip_without(kind: str) -> None:

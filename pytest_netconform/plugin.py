@@ -7,34 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_netconform.fixtures import (
-    _netconform_net,
-    bridge,
-    capture,
-    dummy,
-    lan,
-    macvlan,
-    netns,
-    node,
-    veth,
-    vlan,
-    vxlan,
-)
-
-__all__ = [
-    "_netconform_net",
-    "bridge",
-    "capture",
-    "dummy",
-    "lan",
-    "macvlan",
-    "netns",
-    "node",
-    "veth",
-    "vlan",
-    "vxlan",
-]
-
+pytest_plugins = ("pytest_netconform.fixtures",)
 USERNS = "netconform_userns"
 MARK = "netconform(suite, severity): a check or a lab; select with -m \"netconform(severity='blocker')\""
 

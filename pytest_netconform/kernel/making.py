@@ -43,22 +43,27 @@ def make_netns(names: Iterable[str]) -> list[Namespaces]:
 
     Needs: CAP_SYS_ADMIN, CAP_NET_ADMIN.
     """
-    return _made(_netns, names)
+    return _all_or_none(lambda made: in_a_thread(lambda: made.extend(map(_netns, names))))
 
 
-def make_node(name: str) -> Namespaces:
-    """Make network, mount and UTS namespaces, furnished as a machine of this hostname; lo is up.
+def make_nodes(names: Iterable[str]) -> list[Namespaces]:
+    """Make network, mount and UTS namespaces for each name, furnished as a machine called so; lo is up.
 
     Needs: CAP_SYS_ADMIN, CAP_NET_ADMIN.
     """
-    return _made(_node, [name])[0]
+
+    def make_each(made: list[Namespaces]) -> None:
+        for name in names:  # in a thread of its own each, for a node is furnished from the host's mounts
+            in_a_thread(lambda name=name: made.append(_node(name)))  # type: ignore[misc]
+
+    return _all_or_none(make_each)
 
 
-def _made(make: Callable[[str], Namespaces], names: Iterable[str]) -> list[Namespaces]:
-    """Make all in one thread, or none."""
+def _all_or_none(make: Callable[[list[Namespaces]], None]) -> list[Namespaces]:
+    """Have namespaces made, which end up in a list; close those there are should it fail."""
     made: list[Namespaces] = []
     try:
-        in_a_thread(lambda: made.extend(map(make, names)))
+        make(made)
     except BaseException:
         for namespaces in made:
             namespaces.close()

@@ -31,11 +31,11 @@ def interfaces(
 
     Raises: BuildError for an address that is outside the subnets, or has no prefix length from anywhere.
     """
-    networks = [_network(subnet) for subnet in ([subnets] if isinstance(subnets, str) else subnets or ())]
+    networks = [network_of(subnet) for subnet in ([subnets] if isinstance(subnets, str) else subnets or ())]
     if addrs is None:
         pairs = [_first_two(network) for network in networks]
         return tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
-    first, second = ((_within(networks, addr),) if addr else () for addr in addrs)
+    first, second = ((within(networks, addr),) if addr else () for addr in addrs)
     return first, second
 
 
@@ -50,8 +50,8 @@ def addresses_of(
         return hosts_of(subnets, n) if subnets else [()] * n
     if len(addrs) != n:
         raise BuildError(f"{len(addrs)} addresses for {n} ends: give one for each, or None")
-    networks = [_network(subnet) for subnet in ([subnets] if isinstance(subnets, str) else subnets or ())]
-    return [(_within(networks, addr),) if addr else () for addr in addrs]
+    networks = [network_of(subnet) for subnet in ([subnets] if isinstance(subnets, str) else subnets or ())]
+    return [(within(networks, addr),) if addr else () for addr in addrs]
 
 
 def addresses_from(addrs: str | Sequence[str] | None) -> tuple[Interface, ...]:
@@ -72,7 +72,7 @@ def hosts_of(subnets: str | Sequence[str], n: int) -> list[tuple[Interface, ...]
 
     Raises: BuildError for a subnet that has not so many.
     """
-    networks = [_network(subnet) for subnet in ([subnets] if isinstance(subnets, str) else subnets)]
+    networks = [network_of(subnet) for subnet in ([subnets] if isinstance(subnets, str) else subnets)]
     if n < 1:
         raise BuildError(f"{n} hosts: expected one or more")
     for network in networks:
@@ -98,13 +98,20 @@ def host(network: Network, number: int) -> Interface:
 
 
 def check_apart(networks: Sequence[Network]) -> None:
-    """Refuse subnets that overlap."""
+    """Refuse subnets that overlap.
+
+    Raises: BuildError.
+    """
     for one, other in combinations(networks, 2):
         if one.version == other.version and one.overlaps(other):
             raise BuildError(f"subnet {other} overlaps {one}")
 
 
-def _network(subnet: str) -> Network:
+def network_of(subnet: str) -> Network:
+    """Read a subnet.
+
+    Raises: BuildError.
+    """
     try:
         return ipaddress.ip_network(subnet)
     except ValueError as error:
@@ -117,7 +124,11 @@ def _first_two(network: Network) -> tuple[Interface, Interface]:
     return host(network, 0), host(network, 1)
 
 
-def _within(networks: Sequence[Network], addr: str) -> Interface:
+def within(networks: Sequence[Network], addr: str) -> Interface:
+    """Read an address, which takes its prefix length from the subnet that it is in.
+
+    Raises: BuildError for one that is outside, or has no prefix length from anywhere.
+    """
     if not networks:
         return _interface(addr)
     for network in networks:

@@ -38,7 +38,9 @@ def _drawn(segment: Segment) -> list[str]:
         near = "  ".join((one.node, one.dev, *one.addresses))
         far = "  ".join((*other.addresses, other.dev, other.node))
         return [head, f"  {near} ────── {far}"]
-    widths = [max((len(getattr(side, field)) for side in segment.sides), default=0) for field in ("node", "dev")]
+    widths = [
+        max((len(getattr(side, field)) for side in segment.sides), default=0) for field in ("node", "dev")
+    ]
     lines = []
     for number, side in enumerate(segment.sides, 1):
         branch = "└─" if number == len(segment.sides) else "├─"

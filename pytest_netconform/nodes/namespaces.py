@@ -9,6 +9,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_netconform.documents import suggest
 from pytest_netconform.errors import BuildError, ProbeError
 from pytest_netconform.facts.addrs import Addr, parse_addrs
 from pytest_netconform.facts.fdb import Fdb, parse_fdb
@@ -68,6 +69,7 @@ class Netns(Probing, Configurable):
         self.sysctl = Sysctls(namespaces)
         self._evidence = LiveEvidence(namespaces)
         self._listeners: list[Listener] = []
+        self.siblings: Mapping[str, Netns] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()} {self.name}>"
@@ -153,6 +155,21 @@ class Netns(Probing, Configurable):
         for ip in (*common, *(our.ip for our in ours)):
             return str(ip)
         raise ProbeError(f"{self.name} has no address to be reached at")
+
+    def addr_to(self, peer: str | Netns, *, version: int | None = None) -> str:
+        """Give our address on the network that we share with *peer*, which may be named.
+
+        Raises: BuildError if there is none.
+        """
+        other = peer if isinstance(peer, Netns) else self.siblings.get(peer)
+        if other is None:
+            raise BuildError(f"{self.name}: no namespace {peer!r}{suggest(str(peer), self.siblings)}")
+        theirs = {address.network for address in other._global_addresses()}
+        for our in self._global_addresses():
+            if our.network in theirs and version in (None, our.version):
+                return str(our.ip)
+        kind = f"IPv{version} network" if version else "network"
+        raise BuildError(f"{self.name} and {other.name} have no {kind} in common")
 
     def capture(
         self, dev: str | None = None, filter: str | None = None, *, packets: int = 2048, snaplen: int = 1952

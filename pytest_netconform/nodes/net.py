@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import count
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.making import make_netns, make_node
+from pytest_netconform.kernel.making import make_netns, make_nodes
 from pytest_netconform.kernel.rtnetlink import Interface
 from pytest_netconform.kernel.wiring import check_ifname, hosts_of, interfaces
 from pytest_netconform.nodes.batch import Batch, Pair
 from pytest_netconform.nodes.devices import Bridge, Device
+from pytest_netconform.nodes.drawing import draw
 from pytest_netconform.nodes.hosts import Hosts, lan_of
 from pytest_netconform.nodes.namespaces import Netns, Node
+from pytest_netconform.nodes.surveying import segments
 from pytest_netconform.nodes.virtual import VirtualDevices
 
 FIRST_IFINDEX = 1001
@@ -48,11 +49,16 @@ class Net(VirtualDevices):
     def __iter__(self) -> Iterator[Netns]:
         return iter(self._members.values())
 
+    def __str__(self) -> str:
+        """Draw what joins the namespaces now, as the kernel tells."""
+        return draw(segments(self))
+
     def netns(self, name: str) -> Netns:
         """Make a network namespace; lo is up.
 
         Raises: BuildError.
         """
+        self._check_name(name)
         return self._netnses([name])[0]
 
     def node(self, name: str) -> Node:
@@ -60,8 +66,9 @@ class Net(VirtualDevices):
 
         Raises: BuildError.
         """
-        self._check_name(name, HOSTNAME)
-        self._members[name] = made = Node(make_node(name))
+        self._check_name(name, of_node=True)
+        made = Node(make_nodes([name])[0])
+        self._join(made)
         return made
 
     def veth(
@@ -82,7 +89,7 @@ class Net(VirtualDevices):
         addresses = interfaces(subnet, addrs)
         netnses = (first, second)
         self._check_ifnames(netnses, ifnames)
-        ends = (self._device(first, ifnames[0], addresses[0]), self._device(second, ifnames[1], addresses[1]))
+        ends = (self.device(first, ifnames[0], addresses[0]), self.device(second, ifnames[1], addresses[1]))
         batch = Batch()
         batch.veth(Pair(*ends, mtu=mtu))
         batch.build()
@@ -97,7 +104,7 @@ class Net(VirtualDevices):
         """
         addresses, _ = interfaces(None, (addr, None))
         self._check_ifnames((netns,), (ifname,))
-        bridge = Bridge(netns, ifname, next(self._ifindexes), addresses)
+        bridge = self.planned_bridge(netns, ifname, addresses)
         batch = Batch()
         batch.bridge(bridge, mtu)
         batch.build()
@@ -124,17 +131,14 @@ class Net(VirtualDevices):
         names = [f"{prefix}{number}" for number in range(1, n + 1)]
         for host in names:
             check_ifname(host)
-        switch, *hosts = self._netnses([name, *names])
-        try:
-            bridge = Bridge(switch, "br0", next(self._ifindexes))
+        with self.all_or_none(dict.fromkeys([name, *names], "netns")):
+            switch, *hosts = (self[each] for each in (name, *names))
+            bridge = self.planned_bridge(switch)
             ends = [
-                (self._device(switch, netns.name), self._device(netns, "eth0", own))
+                (self.device(switch, netns.name), self.device(netns, "eth0", own))
                 for netns, own in zip(hosts, addresses, strict=True)
             ]
             lan_of(bridge, ends, mtu=mtu, permanent_neighbours=permanent_neighbours).build()
-        except BaseException:
-            self._drop([switch, *hosts])
-            raise
         return Hosts([eth0 for _, eth0 in ends], bridge)
 
     def close(self) -> None:
@@ -145,27 +149,47 @@ class Net(VirtualDevices):
                     stack.callback(deed, member)
             self._members = {}
 
-    def _netnses(self, names: Sequence[str]) -> list[Netns]:
-        for name in names:
-            self._check_name(name, NAME)
-        if twice := [name for name, times in Counter(names).items() if times > 1]:
-            raise BuildError(f"namespace {twice[0]!r} is named twice")
-        made = [Netns(namespaces) for namespaces in make_netns(names)]
-        self._members.update((netns.name, netns) for netns in made)
-        return made
+    @contextmanager
+    def all_or_none(self, kinds: Mapping[str, str]) -> Iterator[None]:
+        """Make namespaces by name and kind, `node` or `netns`; should the context fail, they go again.
 
-    def _drop(self, netnses: Iterable[Netns]) -> None:
-        for netns in netnses:
-            self._members.pop(netns.name).close()
+        Raises: BuildError.
+        """
+        for name, kind in kinds.items():
+            self._check_name(name, of_node=kind == "node")
+        try:
+            self._netnses([name for name, kind in kinds.items() if kind == "netns"])
+            for namespaces in make_nodes([name for name, kind in kinds.items() if kind == "node"]):
+                self._join(Node(namespaces))
+            yield
+        except BaseException:
+            for name in kinds:
+                if netns := self._members.pop(name, None):
+                    netns.close()
+            raise
 
-    def _device(self, netns: Netns, ifname: str, addresses: tuple[Interface, ...] = ()) -> Device:
+    def device(self, netns: Netns, ifname: str, addresses: tuple[Interface, ...] = ()) -> Device:
+        """Plan a device, which gets an ifindex that no other of this net has."""
         return Device(netns, ifname, next(self._ifindexes), addresses)
 
-    def _check_name(self, name: str, form: re.Pattern[str]) -> None:
-        if not form.fullmatch(name):
-            raise BuildError(
-                f"{name!r} is no name for a namespace: expected letters, digits, and - or . between them"
-            )
+    def planned_bridge(
+        self, netns: Netns, ifname: str = "br0", addresses: tuple[Interface, ...] = ()
+    ) -> Bridge:
+        """Plan a bridge."""
+        return Bridge(netns, ifname, next(self._ifindexes), addresses)
+
+    def _netnses(self, names: Sequence[str]) -> list[Netns]:
+        made = [Netns(namespaces) for namespaces in make_netns(names)]
+        for netns in made:
+            self._join(netns)
+        return made
+
+    def _join(self, netns: Netns) -> None:
+        self._members[netns.name] = netns
+        netns.siblings = self._members
+
+    def _check_name(self, name: str, *, of_node: bool = False) -> None:
+        check_name(name, of_node)
         if name in self._members:
             raise BuildError(f"there is a namespace {name!r} already")
 
@@ -176,3 +200,14 @@ class Net(VirtualDevices):
             if (netns.name, ifname) in taken or netns.rtnetlink.has(ifname):
                 raise BuildError(f"{netns.name} has a device {ifname!r} already")
             taken.add((netns.name, ifname))
+
+
+def check_name(name: str, of_node: bool) -> None:
+    """Refuse what cannot be the name of a namespace; that of a node is its hostname.
+
+    Raises: BuildError.
+    """
+    if not (HOSTNAME if of_node else NAME).fullmatch(name):
+        raise BuildError(
+            f"{name!r} is no name for a namespace: expected letters, digits, and - or . between them"
+        )

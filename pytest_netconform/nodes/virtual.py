@@ -55,7 +55,7 @@ class VirtualDevices:
         self._check_ifnames(ends, [name] * len(ends))
         below = underlays(ends, [dev] * len(ends) if isinstance(dev, str) else dev, local)
         tunnels = [
-            Tunnel(self._device(netns, name, addresses), under)
+            Tunnel(self.device(netns, name, addresses), under)
             for netns, addresses, under in zip(ends, own, below, strict=True)
         ]
         if not permanent_neighs and group is None:
@@ -141,9 +141,9 @@ class VirtualDevices:
 
     def _planned(self, netns: Netns, ifname: str, addr: str | Sequence[str] | None) -> Device:
         self._check_ifnames([netns], [ifname])
-        return self._device(netns, ifname, addresses_from(addr))
+        return self.device(netns, ifname, addresses_from(addr))
 
-    def _device(self, netns: Netns, ifname: str, addresses: tuple[Interface, ...] = ()) -> Device:
+    def device(self, netns: Netns, ifname: str, addresses: tuple[Interface, ...] = ()) -> Device:
         raise NotImplementedError
 
     def _check_ifnames(self, netnses: Sequence[Netns], ifnames: Sequence[str]) -> None:

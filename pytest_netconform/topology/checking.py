@@ -41,7 +41,7 @@ class _Checker:
         self.nodes = {name: node or NodeModel() for name, node in named.items()}
         self.devs = {name: set() for name in self.nodes}
         for name, node in self.nodes.items():
-            self._tried(("nodes", name), check_name, name, node.kind == "node", key=True)
+            self._holds(("nodes", name), check_name, name, node.kind == "node", key=True)
         for name, link in self.model.links.items():
             self.links.append(self._link(name, link))
         return Topology(
@@ -65,9 +65,11 @@ class _Checker:
             self.document.report((*at, "ends"), f"a link has two ends or more, got {len(named)}")
         bridged = model.bridge or len(named) > 2
         if bridged:
-            self._tried(at, check_name, name, False, key=True)
+            self._holds(at, check_name, name, False, key=True)
             if name in self.nodes:
-                self.document.report(at, f"there is a node {name!r} too, but this link's bridge needs that name", key=True)
+                self.document.report(
+                    at, f"there is a node {name!r} too, but this link's bridge needs that name", key=True
+                )
         chosen = self._chosen(at, named, subnets)
         ends = [End(node, self._dev(at, node, end), chosen.get(node, ())) for node, end in named.items()]
         return Link(name, subnets, tuple(ends), model.mtu, bridged)
@@ -78,7 +80,7 @@ class _Checker:
         for at, text in _each(("links", name, "subnet"), declared):
             network = self._tried(at, network_of, text)
             others = [other for link in self.links for other in link.subnets]
-            if network and self._tried(at, check_apart, [*others, *found, network]) is not None:
+            if network and self._holds(at, check_apart, [*others, *found, network]):
                 found.append(network)
         return tuple(found)
 
@@ -102,7 +104,9 @@ class _Checker:
             if len(addresses) < len(others):
                 self.document.report((*at, "subnet"), f"subnet {network} has no room for {len(ends)} ends")
                 return declared
-        return declared | dict(zip(others, zip(*free, strict=True) if free else [()] * len(others), strict=True))
+        return declared | dict(
+            zip(others, zip(*free, strict=True) if free else [()] * len(others), strict=True)
+        )
 
     def _declared(
         self, at: KeyPath, addr: str | list[str], subnets: tuple[Network, ...]
@@ -119,14 +123,14 @@ class _Checker:
         dev = end if isinstance(end, str) else end.dev if end else None
         if dev is None:
             dev = next(name for name in map("eth{}".format, range(len(taken) + 1)) if name not in taken)
-        self._tried(where, check_ifname, dev)
+        self._holds(where, check_ifname, dev)
         if dev in taken or dev == "lo":
             self.document.report(where, f"{node} has a device {dev!r} already")
         taken.add(dev)
         return dev
 
     def _routes(self, name: str, node: NodeModel) -> Iterator[Route]:
-        """Give the routes of a node: its uplinks as default routes, the first preferred, then those declared."""
+        """Give the routes of a node: default ones by its uplinks, the first preferred, and those declared."""
         several = len(node.uplinks) > 1
         for number, neighbour in enumerate(node.uplinks):
             metric = 100 * (number + 1) if several else None
@@ -138,14 +142,18 @@ class _Checker:
     def _route(self, at: KeyPath, node: str, model: RouteModel) -> Iterator[Route]:
         """Give a route, or for `default` through a neighbour one for each version of IP they share."""
         via = (*at, "via") if at[-2] == "routes" else at
-        options = model.model_dump(exclude={"dst", "via", "dev", "type"}, exclude_none=True, exclude_defaults=True)
+        options = model.model_dump(
+            exclude={"dst", "via", "dev", "type"}, exclude_none=True, exclude_defaults=True
+        )
         options["kind"] = model.type
         network = None if model.dst == "default" else self._tried((*at, "dst"), network_of, model.dst)
         if model.dev is not None and model.dev not in self.devs.get(node, ()):
-            known = suggest(model.dev, self.devs.get(node, ()))
+            known = suggest(model.dev, sorted(self.devs.get(node, ())))
             self.document.report((*at, "dev"), f"{node} has no device {model.dev!r}{known}")
         if model.via is None:
-            yield from self._tried_route(at, Route(node, model.dst, ((None, model.dev),) if model.dev else (), options))
+            yield from self._tried_route(
+                at, Route(node, model.dst, ((None, model.dev),) if model.dev else (), options)
+            )
             return
         ways = [way for where, text in _each(via, model.via) for way in self._ways(where, node, text, model)]
         for version in (4, 6):
@@ -158,7 +166,7 @@ class _Checker:
     def _ways(
         self, at: KeyPath, node: str, via: str, model: RouteModel
     ) -> Iterator[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, str | None]]:
-        """Find the gateways that are meant by an address or by a neighbour's name, and the devices to them."""
+        """Find the gateways that an address or a neighbour's name means, and the devices that lead there."""
         shared = [(link, own) for link in self.links if (own := link.of(node))]
         try:
             gateway = ipaddress.ip_address(via)
@@ -208,13 +216,24 @@ class _Checker:
                 at: KeyPath = ("nodes", name, "sysctl", sysctl)
                 path = self._tried(at, path_of, sysctl, key=True)
                 if path is not None and not path.startswith("net/"):
-                    self.document.report(at, f"{sysctl} belongs to the host; a namespace has only net of its own", key=True)
+                    self.document.report(
+                        at, f"{sysctl} belongs to the host; a namespace has only net of its own", key=True
+                    )
                 yield name, sysctl, value
 
     def _only_once(self, at: KeyPath, names: list[str]) -> None:
         for number, name in enumerate(names):
             if name in names[:number]:
                 self.document.report((*at, number), f"{name!r} is named twice")
+
+    def _holds(self, at: KeyPath, check: Callable[..., None], *args: Any, key: bool = False) -> bool:
+        """Call what may refuse; reports why it does."""
+
+        def checked() -> bool:
+            check(*args)
+            return True
+
+        return self._tried(at, checked, key=key) is not None
 
     def _tried(self, at: KeyPath, make: Callable[..., T], *args: Any, key: bool = False) -> T | None:
         """Call what may refuse its arguments; reports why it does."""
@@ -242,4 +261,6 @@ def _each(at: KeyPath, declared: str | list[str]) -> Iterable[tuple[KeyPath, str
 def _free(network: Network, taken: set[Any], wanted: int) -> list[Interface]:
     """Give the first addresses of a subnet that nobody has."""
     numbers = range(min(room(network), wanted + len(taken)))
-    return [address for address in (host(network, number) for number in numbers) if address.ip not in taken][:wanted]
+    return [address for address in (host(network, number) for number in numbers) if address.ip not in taken][
+        :wanted
+    ]

@@ -42,7 +42,7 @@ class RuleModel(Model):
 
 
 class NodeModel(Model):
-    """A node, or a bare network namespace; *uplinks* are neighbours it has default routes through, in order."""
+    """A node, or a bare network namespace; *uplinks* are neighbours to have default routes by, in order."""
 
     kind: Literal["node", "netns"] = "node"
     uplinks: list[str] = []

@@ -21,7 +21,9 @@ def load_topology(path: Path, file: str | None = None) -> Topology:
     document = load(path, file or str(path))
     topology = _read(document)
     if topology and topology.name != (stem := path.name.removesuffix(SUFFIX)):
-        document.report(("topology",), f"a topology has its file's name: expected {stem!r}, got {topology.name!r}")
+        document.report(
+            ("topology",), f"a topology has its file's name: expected {stem!r}, got {topology.name!r}"
+        )
     document.check()
     assert topology is not None, "a topology that could not be made has reported why"
     return topology
@@ -45,7 +47,8 @@ class _Declared(Document):
     """What is declared in Python: a problem stands at its keys, not at a line."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        self.data, self.name, self._told = data, str(data["topology"]), []
+        self.data, self.name = data, str(data["topology"])
+        self._told: list[str] = []
 
     def report(self, path: KeyPath, message: str, key: bool = False) -> None:  # noqa: ARG002
         self._told.append(f"{self.name}: {'.'.join(map(str, path))}: {message}")

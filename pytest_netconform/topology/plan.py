@@ -80,7 +80,7 @@ class Topology:
         Raises: BuildError, and then the net has nothing of it.
         """
         bridged = [link.name for link in self.links if link.bridged]
-        with net.all_or_none(self.kinds | dict.fromkeys(bridged, "netns")):
+        with net.all_or_none({**self.kinds, **dict.fromkeys(bridged, "netns")}):
             devices: dict[str, dict[str, Device]] = {name: {} for name in self.kinds}
             batch = Batch()
             for link in self.links:
@@ -112,6 +112,10 @@ def _laid(link: Link, net: Net, batch: Batch) -> list[Device]:
     batch.bridge(bridge, link.mtu)
     for number, end in enumerate(ends, 1):
         name = end.netns.name
-        port = name if len(name) <= LONGEST and "/" not in name and name not in ("lo", "br0") else f"port{number}"
+        port = (
+            name
+            if len(name) <= LONGEST and "/" not in name and name not in ("lo", "br0")
+            else f"port{number}"
+        )
         batch.veth(Pair(net.device(switch, port), end, link.mtu, bridge))
     return ends
