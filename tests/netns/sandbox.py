@@ -1,7 +1,8 @@
 """A host of its own for pytest runs that are killed, with an init that buries nobody.
 
 Run as a program, it is process 1 of a PID namespace, with network and mount namespaces of its own, so that it
-counts what is left there whatever else goes on. It reads a list of `Round`s as JSON, and tells of each on a line.
+counts what is left there whatever else goes on. It reads a list of `Round`s as JSON, and tells of each on a
+line.
 """
 
 # ruff: noqa: PTH115, PTH208 - what it reads of /proc are words, not paths
