@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 pytest_plugins = ("pytest_netconform.fixtures",)
+
 USERNS = "netconform_userns"
 MARK = "netconform(suite, severity): a check or a lab; select with -m \"netconform(severity='blocker')\""
 
@@ -35,15 +36,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Enter before a conftest starts a thread, and before xdist's workers start, which inherit it."""
-    if _wants_userns(early_config):
-        from pytest_netconform.kernel import userns
-
+    if userns := _userns(early_config):
         userns.enter_if_possible()
 
 
-def _wants_userns(config: pytest.Config) -> bool:
+def _userns(config: pytest.Config) -> Any:
+    """Give the module where one is wished for."""
     early = getattr(config.known_args_namespace, USERNS, False)
-    return bool(early or config.getoption(USERNS, False) or config.getini(USERNS))
+    if not (early or config.getoption(USERNS, False) or config.getini(USERNS)):
+        return None
+    from pytest_netconform.kernel import userns
+
+    return userns
 
 
 def pytest_unconfigure() -> None:
@@ -53,31 +57,23 @@ def pytest_unconfigure() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARK)
+    if userns := _userns(config):
+        userns.Userns.refusal = getattr(config, "workerinput", {}).get(USERNS, userns.Userns.refusal)
+        userns.enter_if_possible()  # for who loads us late, from a conftest
     if config.getoption("netconform") or config.getoption("netconform_replay"):
         from pytest_netconform.collect.session import activate
 
         activate(config)
-    if _wants_userns(config):
-        from pytest_netconform.kernel import userns
-
-        userns.Userns.refusal = getattr(config, "workerinput", {}).get(USERNS, userns.Userns.refusal)
-        userns.enter_if_possible()  # for who loads us late, from a conftest
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    if _wants_userns(node.config):
-        from pytest_netconform.kernel import userns
-
+    if userns := _userns(node.config):
         node.workerinput[USERNS] = userns.Userns.refusal
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    if not _wants_userns(config):
-        return None
-    from pytest_netconform.kernel import userns
-
-    return f"netconform: {userns.told()}"
+    return f"netconform: {userns.told()}" if (userns := _userns(config)) else None
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
