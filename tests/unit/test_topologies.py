@@ -117,7 +117,7 @@ links:
         "racks.topology.yaml:2:11: a topology has its file's name: expected 'racks', got 'rack'",
         "racks.topology.yaml:6:29: no neighbour 'rooter' (did you mean 'router'?)",
         "racks.topology.yaml:7:32: 203.0.113.1 is on no link of node1",
-        "racks.topology.yaml:8:32: node1 has no device 'eth9' (did you mean 'eth0'?)",
+        "racks.topology.yaml:8:32: node1 has no device 'eth9' (did you mean 'eth4'?)",
         "racks.topology.yaml:9:19: rule add: "
         "a lookup needs a table, goto a priority, and what is neither has none",
         "racks.topology.yaml:9:62: vm.swappiness belongs to the host; a namespace has only net of its own",
@@ -153,7 +153,7 @@ def test_what_python_declares_is_told_by_its_keys() -> None:
         "racks: links.ab.subnet: subnet 10.0.0.0/32 has no room for 2 ends",
         "racks: links.ab.ends.c: no node 'c' (known: a, b)",
     ]
-    with pytest.raises(BuildError, match=r"racks: links\.ab\.mtu: expected a number of at least 68"):
+    with pytest.raises(BuildError, match=r"racks: links\.ab\.mtu: mtu: expected a number of at least 68"):
         topology_of(name="racks", nodes=["a", "b"], links={"ab": {"mtu": 5, "ends": ["a", "b"]}})
 
 
