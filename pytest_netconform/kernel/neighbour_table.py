@@ -33,6 +33,11 @@ class Occupancy:
         return max(free * 9 // 10 if self.known else free // 4, 0)
 
     @property
+    def full(self) -> bool:
+        """Say whether there is hardly room for one more."""
+        return self.known and self.entries >= self.limit - self.limit // 50
+
+    @property
     def crowded(self) -> bool:
         """Say whether little room is left for others."""
         return self.entries > self.limit * 3 // 4

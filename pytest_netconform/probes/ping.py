@@ -14,6 +14,7 @@ from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel.driving import Attempt, Wait
 from pytest_netconform.kernel.icmp import LARGEST, NONCE, V4, V6, Answer, Echo, EchoSocket
 from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.neighbour_table import occupancy
 from pytest_netconform.kernel.sockets import Open
 from pytest_netconform.probes.outcome import Outcome
 from pytest_netconform.probes.sending import Fields, lost, named, rejected, since_ms
@@ -21,6 +22,8 @@ from pytest_netconform.probes.sending import Fields, lost, named, rejected, sinc
 SMALLEST = {4: 28 + NONCE, 6: 48 + NONCE}
 USUAL = {4: 84, 6: 104}
 """As ping(8): 56 bytes of data."""
+AGAIN_S = 0.02
+"""When to send again what found no room in the table of neighbours, which others may leave any moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -80,8 +83,17 @@ def ping(
 def asking(echo_socket: EchoSocket, echo: Echo, timeout_s: float) -> Attempt[Fields]:
     """Send the request and wait for its answer; give the fields of an outcome."""
     start = time.monotonic()
-    if (refusal := sent_or_rejected(echo_socket, echo)) is not None:
-        return refusal
+    while (refusal := sent_or_rejected(echo_socket, echo)) is not None:
+        if (
+            refusal["rejected"] != "ENOBUFS"
+            or not (table := occupancy(4 if echo_socket.wire is V4 else 6)).full
+        ):
+            return refusal
+        if time.monotonic() > start + timeout_s:
+            raise ProbeError(
+                f"the machine's table of neighbours is full: it holds {table.limit} (gc_thresh3)"
+            )
+        yield Wait(echo_socket.sock, select.POLLIN, time.monotonic() + AGAIN_S)
     while (yield Wait(echo_socket.sock, select.POLLIN, start + timeout_s)):
         elapsed_ms = since_ms(start)
         for answer in echo_socket.answers():

@@ -194,7 +194,7 @@ class Sweep:
         needed = n * (n - 1)
         if needed <= table.room or needed * (1 - self._known()) <= table.room:
             return n
-        return max(SMALLEST_BLOCK, isqrt(table.room // 2))
+        return max(SMALLEST_BLOCK, isqrt(table.room // 4))  # others need neighbours too
 
     def _send_block(self, pairs: Pairs) -> None:
         for source, destinations in pairs:

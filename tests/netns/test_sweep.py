@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,10 @@ import pytest
 
 from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel import neighbour_table
+from pytest_netconform.kernel.icmp import EchoSocket, Rejection
 from pytest_netconform.kernel.neighbour_table import Occupancy, occupancy
 from pytest_netconform.nodes import Net, Netns
-from pytest_netconform.probes import sweep
+from pytest_netconform.probes import ping, sweep
 
 
 @pytest.fixture
@@ -145,6 +147,9 @@ def test_a_table_that_stays_full_is_named(net: Net, monkeypatch: pytest.MonkeyPa
         hosts.mesh(timeout_s=0.05)
 
 
+@pytest.mark.skipif(
+    "NETCONFORM_ALONE" not in os.environ, reason="fills the machine's table; make soak runs it alone"
+)
 def test_several_at_once_find_room(net: Net) -> None:
     lans = [
         net.lan(24, subnet=f"10.{number}.0.0/16", name=f"lan{number}", prefix=f"h{number}x")
@@ -152,6 +157,21 @@ def test_several_at_once_find_room(net: Net) -> None:
     ]
     with ThreadPoolExecutor() as pool:
         assert all(mesh.all_replied for mesh in pool.map(lambda hosts: hosts.mesh(), lans))
+
+
+def test_a_ping_that_finds_the_table_full_tries_again(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = net.lan(2, subnet="10.200.0.0/16")
+    send, refusals = EchoSocket.send, iter([Rejection(errno.ENOBUFS, None)] * 3)
+    monkeypatch.setattr(EchoSocket, "send", lambda sock, echo: next(refusals, None) or send(sock, echo))
+    monkeypatch.setattr(ping, "occupancy", lambda _: Occupancy(1024, 1024, 0, known=True))
+    assert hosts[0].ping(hosts[1]).replied
+    monkeypatch.setattr(EchoSocket, "send", lambda *_: Rejection(errno.ENOBUFS, None))
+    with pytest.raises(
+        ProbeError, match=r"host1: ping 10\.200\.0\.2: the machine's table of neighbours is full"
+    ):
+        hosts[0].ping(hosts[1], timeout_s=0.1)
+    monkeypatch.setattr(ping, "occupancy", lambda _: Occupancy(1024, 10, 0, known=True))
+    assert hosts[0].ping(hosts[1]).rejected == "ENOBUFS"
 
 
 def test_nothing_stays_open(net: Net, descriptors: Callable[[], int]) -> None:
