@@ -33,7 +33,7 @@ class Occupancy:
         return max(free * 9 // 10 if self.known else free // 4, 0)
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Say whether there is hardly room for one more."""
         return self.known and self.entries >= self.limit - self.limit // 50
 
@@ -42,7 +42,7 @@ class Occupancy:
         """Say whether little room is left for others."""
         return self.entries > self.limit * 3 // 4
 
-    def full(self) -> str:
+    def said_full(self) -> str:
         """Say that no entry found room, and what to do."""
         return (
             f"the machine's table of neighbours is full: it holds {self.limit} (gc_thresh3), and "
