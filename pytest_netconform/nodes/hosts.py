@@ -73,7 +73,7 @@ class Hosts(Sequence[Netns]):
         )
         after, silent = occupancy(family), any(outcome.lost or outcome.rejected for outcome in outcomes)
         if silent and after.refused > before.refused:  # it says nothing about the path
-            raise ProbeError(f"{name} between {len(self)} hosts: {after.full()}")
+            raise ProbeError(f"{name} between {len(self)} hosts: {after.said_full()}")
         named = ((one.namespaces.name, other.namespaces.name) for one, other in pairs)
         return Mesh.of(name, [host.name for host in self], dict(zip(named, outcomes, strict=True)))
 

@@ -83,11 +83,9 @@ def ping(
 def asking(echo_socket: EchoSocket, echo: Echo, timeout_s: float) -> Attempt[Fields]:
     """Send the request and wait for its answer; give the fields of an outcome."""
     start = time.monotonic()
+    version = 4 if echo_socket.wire is V4 else 6
     while (refusal := sent_or_rejected(echo_socket, echo)) is not None:
-        if (
-            refusal["rejected"] != "ENOBUFS"
-            or not (table := occupancy(4 if echo_socket.wire is V4 else 6)).full
-        ):
+        if refusal["rejected"] != "ENOBUFS" or not (table := occupancy(version)).is_full:
             return refusal
         if time.monotonic() > start + timeout_s:
             raise ProbeError(

@@ -317,7 +317,7 @@ class Sweep:
         return [socket.inet_pton(self.wire.family, member.address) for member in self.members]
 
     def _full(self) -> str:
-        return f"ping between {len(self.members)} hosts: {occupancy(self.version).full()}"
+        return f"ping between {len(self.members)} hosts: {occupancy(self.version).said_full()}"
 
 
 def _blocks(everyone: range, size: int) -> Iterator[Pairs]:
