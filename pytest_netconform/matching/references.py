@@ -28,9 +28,13 @@ class Absent(Unresolved):
 
 
 class NotResolved(Unresolved):
-    """It leads to something that could not be read, or is of no use there."""
+    """It leads to something that could not be read, or is of no use there; *untold* as of an answer."""
 
     verdict = Verdict.ERROR
+
+    def __init__(self, reason: str, untold: bool = False) -> None:
+        super().__init__(reason)
+        self.untold = untold
 
 
 class NeverKnown(Unresolved):

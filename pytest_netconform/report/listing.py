@@ -100,8 +100,8 @@ def _in_full(suite: Suite) -> Iterator[str]:
 
 def _check(check: Check) -> Iterator[str]:
     yield f"{check.id}   {check.severity}   {check.file}:{check.line}"
-    for word, text in (("why", check.why), ("fix", check.fix)):
-        if text:
-            yield fill(text, WIDTH, initial_indent=f"  {word}  ", subsequent_indent="       ")
+    if check.why:
+        yield fill(check.why, WIDTH, initial_indent="  why  ", subsequent_indent="       ")
+    yield from (f"  fix  {line}" for line in check.fix.splitlines())
     for ref in check.refs:
         yield f"  see  {ref}"

@@ -27,7 +27,7 @@ def describe(check: Check, judgement: Judgement, target: str) -> str:
     if check.why:
         lines.append(f"  why  {check.why}")
     if check.fix and judgement.verdict is Verdict.FAIL:
-        lines += [f"  fix  {line}" for line in (*assignments(check, telling), check.fix)]
+        lines += [f"  fix  {line}" for line in (*assignments(check, telling), *check.fix.splitlines())]
     if see := commands_to_see(check, telling):
         lines += [f"  see  {command}" for command in see[:3]]
     return harmless("\n".join(lines))

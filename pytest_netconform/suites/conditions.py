@@ -10,7 +10,7 @@ from pytest_netconform.facts.base import Fact
 from pytest_netconform.matching.references import Scope, Unresolved
 from pytest_netconform.suites.model import Check, Condition, Group, Query
 from pytest_netconform.suites.observing import Look, bound, found_by
-from pytest_netconform.verdicts import Judgement, Verdict, erred, failed, judged
+from pytest_netconform.verdicts import Finding, Judgement, Verdict, erred, failed
 
 MOST_BOUND = 100_000
 
@@ -72,7 +72,7 @@ def _judge_body(body: Body, look: Look, scope: Scope) -> Judgement:
 
 def unresolved(why: Unresolved) -> Judgement:
     """Judge what a reference keeps from being judged."""
-    return judged(why.verdict, str(why))
+    return Judgement((Finding(why.verdict, str(why), untold=getattr(why, "untold", False)),))
 
 
 def placed(judgement: Judgement, look: Look) -> Judgement:

@@ -191,7 +191,7 @@ def found_by(body: Body, look: Look) -> tuple[Fact, ...]:
 def selected(body: Body, look: Look) -> tuple[Fact, ...]:
     found = body.select(look.answers(body))
     if isinstance(found, Unknown):
-        raise NotResolved(f"{body.asks()[0]} could not be observed: {found.reason}")
+        raise NotResolved(f"{body.asks()[0]} could not be observed: {found.reason}", found.untold)
     if isinstance(found, NotHere):
         raise NeverKnown(f"{body.asks()[0]}: {found.reason}")
     return found
