@@ -47,7 +47,7 @@ class Occupancy:
         return (
             f"the machine's table of neighbours is full: it holds {self.limit} (gc_thresh3), and "
             f"{self.entries} are there; let others end, raise the limit, or use "
-            "lan(..., permanent_neighbours=True)"
+            "lan(..., permanent_neighs=True)"
         )
 
 

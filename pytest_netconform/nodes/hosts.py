@@ -92,14 +92,14 @@ class Hosts(Sequence[Netns]):
 
 
 def lan_of(
-    bridge: Bridge, ends: Sequence[tuple[Device, Device]], *, mtu: int | None, permanent_neighbours: bool
+    bridge: Bridge, ends: Sequence[tuple[Device, Device]], *, mtu: int | None, permanent_neighs: bool
 ) -> Batch:
     """Plan a bridge with hosts on it; *ends* are the port and the host's device of each."""
     batch = Batch()
     batch.bridge(bridge, mtu)
     for port, eth0 in ends:
         batch.veth(Pair(port, eth0, mtu=mtu, master=bridge))
-    if permanent_neighbours:
+    if permanent_neighs:
         for (_, one), (_, other) in permutations(ends, 2):
             for address in other.addresses:
                 batch.later(one.netns, neigh_replace(str(address.ip), lladdr(other.ifindex), one))

@@ -118,12 +118,12 @@ class Net(VirtualDevices):
         name: str = "lan",
         prefix: str = "host",
         mtu: int | None = None,
-        permanent_neighbours: bool = False,
+        permanent_neighs: bool = False,
     ) -> Hosts:
         """Make *n* hosts on one bridge, in one go: `host1` to `hostN`, each with an eth0.
 
         Shape:  the hosts have the first addresses of each subnet; the bridge, br0, is in a namespace of its
-                own, *name*, and its ports are named after the hosts. With *permanent_neighbours* every host
+                own, *name*, and its ports are named after the hosts. With *permanent_neighs* every host
                 is told of every other, which takes no room in the machine's table of neighbours.
         Raises: BuildError, and then there is none of them.
         """
@@ -138,7 +138,7 @@ class Net(VirtualDevices):
                 (self.device(switch, netns.name), self.device(netns, "eth0", own))
                 for netns, own in zip(hosts, addresses, strict=True)
             ]
-            lan_of(bridge, ends, mtu=mtu, permanent_neighbours=permanent_neighbours).build()
+            lan_of(bridge, ends, mtu=mtu, permanent_neighs=permanent_neighs).build()
         return Hosts([eth0 for _, eth0 in ends], bridge)
 
     def close(self) -> None:

@@ -63,7 +63,7 @@ def test_more_hosts_than_a_stock_kernel_has_neighbours_for(net: Net) -> None:
 
 
 def test_neighbours_that_were_set_for_good_stay_and_take_no_room(net: Net) -> None:
-    hosts = net.lan(40, subnet="10.200.0.0/16", permanent_neighbours=True)
+    hosts = net.lan(40, subnet="10.200.0.0/16", permanent_neighs=True)
     assert hosts.mesh().all_replied
     assert {neigh.state for host in hosts for neigh in host.neighs} == {("PERMANENT",)}
     assert len(hosts[0].neighs) == 39

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_netconform.nodes import Net
+from pytest_netconform.topology import load_topology
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 
@@ -52,6 +55,18 @@ IN_REFERENCE = [
 def test_its_tests_pass(pytester: pytest.Pytester, text: str) -> None:
     pytester.makepyfile(text)
     assert set(pytester.runpytest_subprocess().parseoutcomes()) == {"passed"}
+
+
+@pytest.mark.namespaces
+def test_the_topology_of_the_reference_can_be_built(tmp_path: Path) -> None:
+    text = next(
+        text for text in re.findall(r"```yaml\n(.*?)```", REFERENCE, re.DOTALL) if "topology:" in text
+    )
+    path = tmp_path / file_of(text)
+    path.write_text(text)
+    with Net() as net:
+        load_topology(path).build(net)
+        assert net["node1"].ping(net["node2"]).replied
 
 
 def test_its_make_targets_are_there() -> None:
