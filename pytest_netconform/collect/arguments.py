@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import NetconformError
-from pytest_netconform.labs import LAB_SUFFIX
-from pytest_netconform.suites.library import builtin
+from pytest_netconform.suites.library import LAB_SUFFIX, builtin
 from pytest_netconform.suites.loading import SUFFIX
 
 

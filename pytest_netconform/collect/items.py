@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_netconform.documents.words import harmless_lines
 from pytest_netconform.errors import DocumentError, NetconformError
 from pytest_netconform.report import allure
-from pytest_netconform.report.text import describe, harmless
-from pytest_netconform.suites.library import file_id
+from pytest_netconform.report.text import describe
+from pytest_netconform.suites.library import LAB_SUFFIX, file_id
 from pytest_netconform.suites.loading import SUFFIX
 from pytest_netconform.suites.model import Check, Suite
 from pytest_netconform.verdicts import Judgement, Verdict
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pytest_netconform.collect.session import Run
     from pytest_netconform.suites.judging import Judge
 
-LAB_SUFFIX = ".lab.yaml"
 STORY = "netconform story"
 """The property of a lab's report that tells its stages; it comes through from xdist's workers."""
 
@@ -87,7 +87,7 @@ class CheckItem(NetconformItem):
         if verdict is Verdict.ERROR:
             raise CheckError(self.told())
         if verdict is Verdict.SKIP:
-            raise pytest.skip.Exception(harmless("; ".join(map(str, self.judgement.telling))))
+            raise pytest.skip.Exception(harmless_lines("; ".join(map(str, self.judgement.telling))))
 
     def runtest(self) -> None:
         if self.judgement.verdict is Verdict.FAIL:
@@ -116,7 +116,7 @@ class WhenItem(NetconformItem):
     def told(self, words: str) -> str:
         lines = [f"{self.suite.file}:1 {self.suite.name} {words}"]
         lines += [f"  {line}" for finding in self.judgement.telling for line in str(finding).splitlines()]
-        return harmless("\n".join(lines))
+        return harmless_lines("\n".join(lines))
 
 
 def told(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
@@ -168,7 +168,7 @@ class SuiteFile(pytest.File):
 
 def why_not(applies: Judgement) -> str:
     """Say in one line why a suite does not apply."""
-    return harmless("; ".join(str(finding).splitlines()[0] for finding in applies.telling))
+    return harmless_lines("; ".join(str(finding).splitlines()[0] for finding in applies.telling))
 
 
 def collect_file(file_path: Path, parent: pytest.Collector, run: Run) -> pytest.File | None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_netconform.collect.items import STORY, LabError, LabFailed, NetconformItem
+from pytest_netconform.documents.words import harmless_lines
 from pytest_netconform.errors import DocumentError, NetconformError
 from pytest_netconform.kernel import userns
 from pytest_netconform.labs import Lab, LabRun, StageFailed, load_lab
 from pytest_netconform.report import allure
 from pytest_netconform.report.story import story
-from pytest_netconform.report.text import harmless
 
 if TYPE_CHECKING:
     from pytest_netconform.collect.session import Run
@@ -79,4 +79,4 @@ class LabItem(NetconformItem):
         text = [f"{self.lab.file}:1 {self.lab.name}{f', {stage}' if stage else ''}"]
         text += [f"  {line}" for wrong in lines for line in str(wrong).splitlines()]
         text.append(f"  came out as it should: {', '.join(run.done) or 'no stage'}")
-        return harmless("\n".join(text))
+        return harmless_lines("\n".join(text))

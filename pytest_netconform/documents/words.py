@@ -48,6 +48,11 @@ def harmless(message: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in message)
 
 
+def harmless_lines(text: str) -> str:
+    """Make each line of a text harmless, and keep the line ends."""
+    return "\n".join(map(harmless, text.split("\n")))
+
+
 def quoted(text: str) -> str:
     """Quote a text for a shell, on one line: if that takes escapes, by the $'...' of bash and POSIX 2024."""
     if text.isprintable():

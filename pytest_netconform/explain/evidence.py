@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from pytest_netconform.errors import Unreadable
 from pytest_netconform.explain.causes import Cause, Evidence, Observation, find_cause
+from pytest_netconform.kernel.counters import read_counters, read_forwarding
 from pytest_netconform.kernel.syscalls import CLONE_NEWNET
 from pytest_netconform.kernel.threads import inside
 from pytest_netconform.nodes import Netns
 
 T = TypeVar("T")
-COUNTERS = ("/proc/thread-self/net/snmp", "/proc/thread-self/net/netstat")
-CONF = Path("/proc/sys/net/ipv4/conf")
 
 
 def gather(places: Mapping[str, Netns], retry: Callable[[], bool]) -> Cause:
@@ -48,26 +46,3 @@ def _in_net(place: Netns, fn: Callable[[], T]) -> T:
         return fn() if net is None else inside([(net, CLONE_NEWNET)], fn)
     except (OSError, ValueError) as error:
         raise Unreadable(f"{place.name}: {error}") from error
-
-
-def read_counters() -> dict[str, int]:
-    """Read the protocols' counters of the calling thread's namespace, by nstat's names."""
-    return {name: value for path in COUNTERS for name, value in parse_counters(Path(path).read_text())}
-
-
-def parse_counters(text: str) -> Iterator[tuple[str, int]]:
-    """Give the counters of a text of lines in pairs: names, then values, each after the protocol."""
-    lines = text.splitlines()
-    for names, values in zip(lines[::2], lines[1::2], strict=True):
-        protocol, _, columns = names.partition(":")
-        for column, value in zip(columns.split(), values.partition(":")[2].split(), strict=True):
-            yield protocol + column, int(value)
-
-
-def read_forwarding() -> dict[str, bool]:
-    """Read what the kernel uses for each interface of the calling thread's namespace, IPv4."""
-    found = {}
-    for path in CONF.iterdir():
-        if path.name not in ("all", "default"):
-            found[path.name] = (path / "forwarding").read_text().strip() != "0"
-    return found

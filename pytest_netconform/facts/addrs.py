@@ -16,7 +16,7 @@ class Addr(Fact):
     """One address of one device.
 
     Units: life times in seconds; 4294967295 is forever.
-    Shape: *address* is the peer's, where one was given; *ifa_label* is what ip calls label. *flags* are those
+    Shape: *address* is the peer's, where one was given. *flags* are those
            that ip names: dynamic, tentative, dadfailed, deprecated, secondary, noprefixroute, mngtmpaddr, ...
     """
 
@@ -30,7 +30,7 @@ class Addr(Fact):
     prefixlen: int
     address: str | None = None
     scope: str | None = None
-    ifa_label: str | None = None
+    label: str | None = None
     broadcast: str | None = None
     anycast: str | None = None
     flags: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Addr(Fact):
     metric: int | None = None
     protocol: str | None = None
 
-    def label(self) -> str:
+    def caption(self) -> str:
         return f"{self.local}/{self.prefixlen} dev {self.ifname}"
 
 
@@ -58,4 +58,4 @@ def addrs_of(link: Row) -> Iterator[Addr]:
     device = {name: link.get(name) for name in ("ifindex", "ifname")}
     for row in rows_of(link.get("addr_info", []), f"{name_of(link)}addr_info: "):
         flags = [name for name, value in row.items() if value is True]
-        yield READER.read(device | row | {"flags": flags, "ifa_label": row.get("label")})
+        yield READER.read(device | row | {"flags": flags})

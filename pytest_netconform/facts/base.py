@@ -29,6 +29,6 @@ class Fact:
     vocabularies: ClassVar[Mapping[str, Vocabulary]] = {}
     """The fields that hold one of known words only: an expectation of another could never be met."""
 
-    def label(self) -> str:
+    def caption(self) -> str:
         """Name the thing in a report: `eth0`, `10.42.1.0/24 dev flannel.1`."""
         return " ".join(str(value) for name in self.identity if (value := getattr(self, name)) is not None)

@@ -142,7 +142,7 @@ class ChainRule(Late):
         """Say why *text* is no rule, where it is none."""
         return misspelling(text)
 
-    def label(self) -> str:
+    def caption(self) -> str:
         command = "ip6tables" if self.family == "ip6" else "iptables"
         return f"{command}-{self.backend} -t {self.table} {self.text}"
 

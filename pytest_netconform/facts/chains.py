@@ -66,7 +66,7 @@ class Chain(Late):
             "incomplete": table in dump.incomplete,
         }
 
-    def label(self) -> str:
+    def caption(self) -> str:
         return (
             f"{self.table} {self.name} ({'ip6tables' if self.family == 'ip6' else 'iptables'}-{self.backend})"
         )

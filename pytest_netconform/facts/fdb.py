@@ -41,7 +41,7 @@ class Fdb(Fact):
     used: int | None = None
     updated: int | None = None
 
-    def label(self) -> str:
+    def caption(self) -> str:
         words = [self.mac]
         for word, value in (("dev", self.dev), ("dst", self.dst), ("vlan", self.vlan), ("vni", self.vni)):
             words += [word, str(value)] if value is not None else []

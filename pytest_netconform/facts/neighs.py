@@ -40,7 +40,7 @@ class Neigh(Fact):
     updated: int | None = None
     probes: int | None = None
 
-    def label(self) -> str:
+    def caption(self) -> str:
         return self.dst if self.dev is None else f"{self.dst} dev {self.dev}"
 
 

@@ -51,7 +51,7 @@ class Netconf(Fact):
     accept_dad: int | None = None
     disable_ipv6: bool | None = None
 
-    def label(self) -> str:
+    def caption(self) -> str:
         return self.ifname if self.family == "inet" else f"{self.ifname} {self.family}"
 
 

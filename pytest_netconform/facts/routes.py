@@ -85,7 +85,7 @@ class Route(Fact):
     congestion: str | None = None
     fastopen_no_cookie: int | None = None
 
-    def label(self) -> str:
+    def caption(self) -> str:
         words = [self.type] if self.type != "unicast" else []
         words.append(self.dst)
         for word, value in (("via", self.gateway), ("dev", self.dev), ("metric", self.metric)):

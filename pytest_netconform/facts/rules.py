@@ -63,7 +63,7 @@ class Rule(Fact):
     suppress_ifgroup: str | None = None
     protocol: str | None = None
 
-    def label(self) -> str:
+    def caption(self) -> str:
         words = [f"{self.priority}:", *(["not"] if self.inverted else []), "from", self.src]
         for word, value in (("to", self.dst), ("fwmark", self.fwmark), ("iif", self.iif), ("oif", self.oif)):
             words += [word, value] if value is not None else []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pytest_netconform.labs.expecting import StageFailed
-from pytest_netconform.labs.loading import LAB_SUFFIX, load_lab
+from pytest_netconform.labs.loading import load_lab
 from pytest_netconform.labs.model import Lab
 from pytest_netconform.labs.running import LabRun
 
-__all__ = ["LAB_SUFFIX", "Lab", "LabRun", "StageFailed", "load_lab"]
+__all__ = ["Lab", "LabRun", "StageFailed", "load_lab"]

@@ -13,7 +13,7 @@ from pytest_netconform.explain.causes import RULES
 from pytest_netconform.fabrics import kinds
 from pytest_netconform.labs.model import CauseExpected, Command, Lab, LabProbe
 from pytest_netconform.matching.at import At
-from pytest_netconform.suites.library import Library
+from pytest_netconform.suites.library import LAB_SUFFIX, Library
 from pytest_netconform.suites.loading import SUFFIX
 from pytest_netconform.suites.model import Suite
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", list[Any], dict[str, Any])
 
-LAB_SUFFIX = ".lab.yaml"
 NODE = re.compile(r"node\d+")
 
 

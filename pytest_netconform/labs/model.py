@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-OUTCOMES = ("replied", "lost", "refused", "unreachable", "rejected")
-
 
 @dataclass(frozen=True)
 class Command:

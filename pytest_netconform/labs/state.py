@@ -90,7 +90,7 @@ def _tables(target: LiveTarget) -> Iterator[Thing]:
     for table, volatile in TABLES.items():
         seen: dict[str, int] = {}
         for row in _rows(target, table):
-            name = f"{table} {row.label()}"
+            name = f"{table} {row.caption()}"
             seen[name] = seen.get(name, 0) + 1
             yield (name if seen[name] == 1 else f"{name} #{seen[name]}"), _fields(row, volatile)
 
@@ -114,16 +114,16 @@ def _fixed_entries(target: LiveTarget) -> Iterator[Thing]:
     """Give neighbours and FDB entries that somebody set; what the kernel learnt comes and goes."""
     for neigh in _rows(target, "neigh"):
         if "PERMANENT" in neigh.state and neigh.lladdr:  # type: ignore[attr-defined]
-            yield f"neigh {neigh.label()}", {"lladdr": neigh.lladdr}  # type: ignore[attr-defined]
+            yield f"neigh {neigh.caption()}", {"lladdr": neigh.lladdr}  # type: ignore[attr-defined]
     for entry in _rows(target, "fdb"):
         if entry.state in ("permanent", "static"):  # type: ignore[attr-defined]
-            yield f"fdb {entry.label()}", {"flags": show(entry.flags)}  # type: ignore[attr-defined]
+            yield f"fdb {entry.caption()}", {"flags": show(entry.flags)}  # type: ignore[attr-defined]
 
 
 def _chains(target: LiveTarget) -> Iterator[Thing]:
     for chain in _rows(target, "chain"):
         rules = {f"rule {rule.index}": rule.text for rule in chain.rules}  # type: ignore[attr-defined]
-        yield f"chain {chain.label()}", {"policy": show(chain.policy), **rules}  # type: ignore[attr-defined]
+        yield f"chain {chain.caption()}", {"policy": show(chain.policy), **rules}  # type: ignore[attr-defined]
 
 
 def _sets(place: Netns) -> Iterator[Thing]:

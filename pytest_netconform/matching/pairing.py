@@ -62,6 +62,6 @@ def paired(rows: Iterable[Any], before: Iterable[Any]) -> dict[int, Any]:
 def _named(rows: Iterable[Any]) -> Iterator[tuple[Hashable, Any]]:
     seen: Counter[Hashable] = Counter()
     for row in rows:
-        name: Hashable = (type(row), row.label()) if isinstance(row, Fact) else None
+        name: Hashable = (type(row), row.caption()) if isinstance(row, Fact) else None
         seen[name] += 1
         yield (name, seen[name]), row

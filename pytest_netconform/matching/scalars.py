@@ -120,7 +120,7 @@ def show(value: Any) -> str:
         case str():
             return plainly(value)
         case Fact():
-            return plainly(value.label())
+            return plainly(value.caption())
         case list() | tuple():
             return shortened("[" + ", ".join(map(show, value[:LONGEST_SHOWN])) + "]")
         case Mapping():

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_netconform.report.text import harmless
+from pytest_netconform.documents.words import harmless_lines
 from pytest_netconform.verdicts import Finding, Verdict
 
 MOST_STEPS = 200
@@ -54,7 +54,7 @@ def show_findings(findings: Iterable[Finding]) -> None:
     outcomes: dict[Verdict, type[Exception]] = {Verdict.FAIL: StepFailed, Verdict.ERROR: StepBroken}
     for finding in list(findings)[:MOST_STEPS]:
         try:
-            text = harmless(str(finding))
+            text = harmless_lines(str(finding))
             with allure.step(text):
                 if finding.verdict in outcomes:
                     raise outcomes[finding.verdict](text)

@@ -10,9 +10,10 @@ from textwrap import fill
 from pytest_netconform.checks.registry import kinds
 from pytest_netconform.documents import suggest
 from pytest_netconform.errors import NetconformError
-from pytest_netconform.labs import LAB_SUFFIX, load_lab
+from pytest_netconform.fabrics import kinds as fabric_kinds
+from pytest_netconform.labs import load_lab
 from pytest_netconform.matching.shapes import fields_of
-from pytest_netconform.suites.library import Library, builtin, builtin_suites
+from pytest_netconform.suites.library import LAB_SUFFIX, Library, builtin, builtin_suites
 from pytest_netconform.suites.loading import SUFFIX
 from pytest_netconform.suites.model import Check, Suite
 
@@ -29,7 +30,7 @@ def listing(names: Sequence[str]) -> str:
     if names:
         return "\n\n".join("\n".join(part) for name in names for part in _parts(name, library))
     suites = [library.load(path) for path in builtin_suites()]
-    return "\n".join([*_suites(suites), "", *_kinds(), "", *_labs(library)])
+    return "\n".join([*_suites(suites), "", *_kinds(), "", *_labs(library), "", *_fabrics()])
 
 
 def _parts(name: str, library: Library) -> Iterator[Iterable[str]]:
@@ -84,6 +85,12 @@ def _labs(library: Library) -> Iterator[str]:
     yield "labs"
     for path in sorted(builtin("labs").glob(f"*{LAB_SUFFIX}")):
         yield from _lab(path, library, "  ")
+
+
+def _fabrics() -> Iterator[str]:
+    yield "fabrics"
+    for name, fabric in fabric_kinds().items():
+        yield f"  {name:36} {fabric.description.removesuffix('.')}"
 
 
 def _lab(path: Path, library: Library, indent: str = "") -> Iterator[str]:

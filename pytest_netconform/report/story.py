@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pytest_netconform.documents.words import harmless_lines
 from pytest_netconform.labs.model import Command, Lab, LabProbe
-from pytest_netconform.report.text import harmless
 
 INDENT = 11
 
@@ -29,7 +29,7 @@ def story(lab: Lab, done: list[str], cause: str) -> str:
     }
     lines = [f"{lab.name}: {lab.title}"]
     lines += [line for stage in done for line in lay_out(stage, told.get(stage, []))]
-    return harmless("\n".join(lines))
+    return harmless_lines("\n".join(lines))
 
 
 def lay_out(stage: str, lines: list[str]) -> Iterator[str]:

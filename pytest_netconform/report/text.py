@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_netconform.documents.words import quoted
+from pytest_netconform.documents.words import harmless_lines, quoted
 from pytest_netconform.suites.fixes import all_queries, variables
 from pytest_netconform.suites.model import Check
 from pytest_netconform.verdicts import Finding, Judgement, Verdict
 
 MOST_LINES = 20
-
-
-def harmless(text: str) -> str:
-    """Show a text from outside so that it cannot move the cursor or fake a line."""
-    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
 
 
 def describe(check: Check, judgement: Judgement, target: str) -> str:
@@ -30,7 +25,7 @@ def describe(check: Check, judgement: Judgement, target: str) -> str:
         lines += [f"  fix  {line}" for line in (*assignments(check, telling), *check.fix.splitlines())]
     if see := commands_to_see(check, telling):
         lines += [f"  see  {command}" for command in see[:3]]
-    return harmless("\n".join(lines))
+    return harmless_lines("\n".join(lines))
 
 
 def assignments(check: Check, findings: Iterable[Finding]) -> list[str]:

@@ -11,6 +11,7 @@ from pytest_netconform.matching.at import At, Limit, meant
 from pytest_netconform.suites.loading import NAME, SUFFIX, needs_of, read_suite
 from pytest_netconform.suites.model import Check, Suite
 
+LAB_SUFFIX = ".lab.yaml"
 MOST_IN_A_ROW = 20
 MOST_UPWARDS = 4
 PACKAGE = Path(__file__).parents[1]

@@ -24,7 +24,7 @@ checks:
   link: {link: {where: {kind: bridge}, each: {mtu: 17}}, fix: 'ip link set "$link_ifname" mtu 17'}
   alias: {link: {ifname: lo, ifalias: none}, fix: 'echo "$link_ifalias"'}
   none: {link: {none: {kind: bridge}}}
-  addr: {addr: {where: {local: 203.0.113.7}, each: {prefixlen: 17}}, fix: 'echo "$addr_ifa_label"'}
+  addr: {addr: {where: {local: 203.0.113.7}, each: {prefixlen: 17}}, fix: 'echo "$addr_label"'}
   route: {route: {where: {dst: 198.18.0.0/15}, each: {dev: x}}, fix: 'ip route del dev "$route_dev"'}
   neigh: {neigh: {where: {dst: 203.0.113.9}, each: {state: STALE}}, fix: 'ip neigh del dev "$neigh_dev"'}
   netconf: {netconf: {where: {family: inet, ifname: "*;*"}, each: {forwarding: false}}}

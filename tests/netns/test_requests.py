@@ -187,7 +187,7 @@ def test_an_address_has_what_it_was_asked_for(one: Netns, eth0: Device) -> None:
         rt.addr_add(eth0, six, noprefixroute=True),
     )
     addrs = {addr.local: addr for addr in one.addrs}
-    assert holds(addrs["10.1.0.1"], prefixlen=24, broadcast="10.1.0.255", ifa_label="eth0:1", scope="global")
+    assert holds(addrs["10.1.0.1"], prefixlen=24, broadcast="10.1.0.255", label="eth0:1", scope="global")
     assert holds(addrs["10.2.0.1"], prefixlen=32, address="10.2.0.2", scope="link", ifname="eth0")
     assert holds(addrs["2001:db8:1::1"], prefixlen=64)
     assert set(addrs["2001:db8:1::1"].flags) >= {"nodad", "noprefixroute"}

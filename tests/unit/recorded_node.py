@@ -96,7 +96,7 @@ def answers(node: RecordedTarget) -> dict[tuple[str, Question], Answer]:
     places = node.places()
     for row, place in () if isinstance(places, Unknown) else places:
         for question in (Question("link"), Question("route"), Question("chain")):
-            found[row.label(), question] = place.observe(question)
+            found[row.caption(), question] = place.observe(question)
     return found
 
 

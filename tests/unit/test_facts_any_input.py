@@ -69,7 +69,7 @@ def reads_or_says_why(parse: Parse, text: str) -> None:
     except Unreadable:
         return
     for row in rows:
-        assert isinstance(row.label(), str)
+        assert isinstance(row.caption(), str)
         assert repr(row)
         assert all(hasattr(row, name) for name in names_of(type(row)))
 

@@ -39,7 +39,7 @@ def test_base_chains_have_a_policy_and_the_users_have_none() -> None:
     assert (forward.policy, forward.packets, forward.bytes, len(forward.rules)) == ("ACCEPT", 0, 0, 5)
     assert (own.policy, own.packets, own.bytes, len(own.rules)) == (None, 0, 0, 6)
     assert (own.family, own.backend, own.incomplete) == ("ip", "nft", False)
-    assert own.label() == "nat FLANNEL-POSTRTG (iptables-nft)"
+    assert own.caption() == "nat FLANNEL-POSTRTG (iptables-nft)"
 
 
 def test_every_chain_of_every_table_is_there() -> None:

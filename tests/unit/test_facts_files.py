@@ -52,5 +52,5 @@ def test_json_is_read_where_it_is_json() -> None:
 def test_a_file_keeps_what_is_known_of_it_and_can_be_sent_elsewhere() -> None:
     link = file("A=b\n", target="../y")
     assert (link.path, link.type, link.size, link.mode, link.target) == ("/x", "file", 4, 0o644, "../y")
-    assert link.label() == "/x"
+    assert link.caption() == "/x"
     assert pickle.loads(pickle.dumps(link)) == link

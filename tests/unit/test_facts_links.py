@@ -24,7 +24,7 @@ def link(ifname: str) -> Link:
 
 def test_all_links_come_in_their_order() -> None:
     links = parse_links(recorded())
-    assert [one.label() for one in links] == [
+    assert [one.caption() for one in links] == [
         "lo",
         "eth0",
         "flannel.1",
@@ -130,10 +130,10 @@ def test_addresses_know_their_device_and_family() -> None:
     cni0 = next(one for one in found if one.local == "10.42.0.1")
     assert cni0 == Addr(
         ifindex=4, ifname="cni0", family="inet", local="10.42.0.1", prefixlen=24, scope="global",
-        ifa_label="cni0",
+        label="cni0",
         broadcast="10.42.0.255", valid_life_time=FOREVER, preferred_life_time=FOREVER,
     )  # fmt: skip
-    assert cni0.label() == "10.42.0.1/24 dev cni0"
+    assert cni0.caption() == "10.42.0.1/24 dev cni0"
     assert [one.local for one in found if one.family == "inet"] == [
         "127.0.0.1", "192.168.200.204", "10.42.0.0", "10.42.0.1",
     ]  # fmt: skip
@@ -148,7 +148,7 @@ def test_flags_of_an_address_are_those_that_ip_names() -> None:
         "address":"10.0.0.2","protocol":"kernel_lo","valid_life_time":100,"preferred_life_time":50}]}]"""
     (addr,) = parse_addrs(printed)
     assert addr.flags == ("dynamic", "noprefixroute")
-    assert (addr.metric, addr.address, addr.ifa_label, addr.protocol) == (7, "10.0.0.2", "v0:x", "kernel_lo")
+    assert (addr.metric, addr.address, addr.label, addr.protocol) == (7, "10.0.0.2", "v0:x", "kernel_lo")
 
 
 def test_a_misshapen_address_is_unreadable() -> None:

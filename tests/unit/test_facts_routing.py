@@ -17,7 +17,7 @@ NODE = Path(__file__).parents[1] / "data/flannel-cluster/vxlan/node1/self"
 
 def test_routes_of_all_tables_are_read() -> None:
     routes = parse_routes((NODE / "ip-route4.json").read_text(), "inet")
-    assert [one.label() for one in routes[:5]] == [
+    assert [one.caption() for one in routes[:5]] == [
         "default via 192.168.200.1 dev eth0",
         "10.42.0.0/24 dev cni0",
         "10.42.1.0/24 via 10.42.1.0 dev flannel.1",
@@ -29,7 +29,7 @@ def test_routes_of_all_tables_are_read() -> None:
         scope="global",
         flags=("onlink",),
     )  # fmt: skip
-    assert routes[5].label() == "local 10.42.0.0 dev flannel.1 table local"
+    assert routes[5].caption() == "local 10.42.0.0 dev flannel.1 table local"
     assert {one.table for one in routes} == {"main", "local"}
 
 
@@ -55,7 +55,7 @@ def test_metrics_of_a_route_are_its_fields() -> None:
     assert (route.mtu, route.advmss, route.hoplimit, route.initcwnd) == (1400, 1300, 3, 20)
     assert (route.rto_min, route.quickack, route.congestion) == (300, 1, "reno")
     assert (route.tos, route.prefsrc, route.metric, route.table) == ("0x10", "10.0.0.9", 5, "99")
-    assert route.label() == "10.2.0.0/16 via 10.0.0.2 dev v0 metric 5 table 99"
+    assert route.caption() == "10.2.0.0/16 via 10.0.0.2 dev v0 metric 5 table 99"
 
 
 def test_several_nexthops_and_a_gateway_of_the_other_family_are_kept_as_mappings() -> None:
@@ -92,7 +92,7 @@ def test_the_source_of_a_route_is_what_ip_calls_from() -> None:
 
 def test_the_rules_that_every_node_has_look_up_three_tables() -> None:
     rules = parse_rules((NODE / "ip-rule4.json").read_text(), "inet")
-    assert [one.label() for one in rules] == [
+    assert [one.caption() for one in rules] == [
         "0: from all lookup local", "32766: from all lookup main", "32767: from all lookup default",
     ]  # fmt: skip
     assert rules[0] == Rule(family="inet", priority=0, src="all", table="local", protocol="kernel")
@@ -132,7 +132,7 @@ def test_all_that_a_rule_can_select_by_is_read() -> None:
 )  # fmt: skip
 def test_every_action_of_a_rule_has_its_name(printed: str, action: str, said: str) -> None:
     (rule,) = parse_rules(f'[{{"priority":5,"src":"all",{printed},"protocol":"unspec"}}]', "inet")
-    assert (rule.action, rule.label()) == (action, said)
+    assert (rule.action, rule.caption()) == (action, said)
 
 
 def test_a_rule_with_half_a_range_is_unreadable() -> None:
@@ -147,7 +147,7 @@ def test_neighbours_are_read_with_their_state_and_age() -> None:
         used=0,
         confirmed=2, updated=2, probes=0,
     )  # fmt: skip
-    assert [one.label() for one in neighs[:2]] == ["192.168.200.205 dev eth0", "10.42.1.0 dev flannel.1"]
+    assert [one.caption() for one in neighs[:2]] == ["192.168.200.205 dev eth0", "10.42.1.0 dev flannel.1"]
 
 
 def test_what_ip_prints_as_null_of_a_neighbour_holds() -> None:
@@ -167,7 +167,7 @@ def test_fdb_entries_have_their_device_by_both_names() -> None:
         mac="6a:62:e6:01:62:b5", ifname="flannel.1", dev="flannel.1", dst="192.168.200.205", flags=("self",),
         state="permanent",
     )  # fmt: skip
-    assert remote.label() == "6a:62:e6:01:62:b5 dev flannel.1 dst 192.168.200.205"
+    assert remote.caption() == "6a:62:e6:01:62:b5 dev flannel.1 dst 192.168.200.205"
     learned = next(one for one in entries if one.mac == "b2:2a:4f:5c:c2:0c")
     assert (learned.master, learned.state, learned.flags) == ("cni0", "", ())
 

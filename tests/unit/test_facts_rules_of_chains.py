@@ -185,7 +185,7 @@ def test_a_rule_spells_a_text_and_says_how_like_it_is() -> None:
 def test_a_rule_without_a_target_and_one_that_only_jumps_have_their_meaning() -> None:
     assert rule("-p tcp").jump is None
     assert parse_rule("-p tcp").target == ("", "", frozenset())
-    assert rule("-j T2").label() == "iptables-nft -t filter -A T -j T2"
+    assert rule("-j T2").caption() == "iptables-nft -t filter -A T -j T2"
 
 
 @given(st.text())

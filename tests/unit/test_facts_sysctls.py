@@ -68,7 +68,7 @@ def test_a_sysctl_is_named_as_sysctl_prints_it_and_its_numbers_stand_apart_by_on
     assert Sysctl.at("net/ipv4/ip_local_port_range", "32768\t60999\n") == Sysctl(
         "net.ipv4.ip_local_port_range", "32768 60999"
     )
-    assert Sysctl.at("net/ipv4/ip_forward", "1").label() == "net.ipv4.ip_forward"
+    assert Sysctl.at("net/ipv4/ip_forward", "1").caption() == "net.ipv4.ip_forward"
 
 
 def netconf(family: str, **settings: str) -> Netconf:
@@ -150,7 +150,7 @@ def test_a_real_node_has_a_row_per_family_and_interface() -> None:
     }
     inet = [row for row in rows if row.family == "inet"]
     assert all(row.forwarding and row.route_localnet and row.rp_filter == 0 for row in inet)
-    assert next(row for row in inet if row.ifname == "eth0").label() == "eth0"
+    assert next(row for row in inet if row.ifname == "eth0").caption() == "eth0"
 
 
 def test_a_value_that_is_no_number_is_unreadable_and_named() -> None:

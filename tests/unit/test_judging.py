@@ -163,9 +163,9 @@ def test_a_suite_without_when_applies_to_every_node(tmp_path: Path) -> None:
 def test_a_line_about_several_rows_has_them_all(tmp_path: Path) -> None:
     target = Dictionary({"link": (link("a", mtu=1), link("b", mtu=2), link("c", mtu=1), link("d", mtu=3))})
     (one, two) = judge_one(tmp_path, "link: {each: {mtu: {any_of: [2, 4]}}}", target).findings
-    assert [[row.label() for row in finding.rows] for finding in (one, two)] == [["a", "c"], ["d"]]
+    assert [[row.caption() for row in finding.rows] for finding in (one, two)] == [["a", "c"], ["d"]]
     (finding,) = judge_one(tmp_path, "link: {none: {mtu: '< 3'}}", target).findings
-    assert [row.label() for row in finding.rows] == ["a", "b", "c"]
+    assert [row.caption() for row in finding.rows] == ["a", "b", "c"]
     (finding,) = judge_one(tmp_path, "link: {where: {mtu: 1}, count: 1}", target).findings
     assert not finding.rows
 
@@ -174,10 +174,10 @@ def test_what_only_comes_nearest_has_not_failed_and_a_fix_may_not_touch_it(tmp_p
     target = Dictionary({"link": (link("eth0", mtu=1500, kind="veth"),)})
     (finding,) = judge_one(tmp_path, "link: {kind: wireguard, mtu: 1500}", target).findings
     assert finding.row is not None
-    assert finding.row.label() == "eth0"
+    assert finding.row.caption() == "eth0"
     assert not finding.rows
     (finding,) = judge_one(tmp_path, "link: {ifname: eth0, kind: wireguard}", target).findings
-    assert [row.label() for row in finding.rows] == ["eth0"]
+    assert [row.caption() for row in finding.rows] == ["eth0"]
 
 
 def test_what_is_kept_out_of_a_file_is_not_known_to_be_absent(tmp_path: Path) -> None:
