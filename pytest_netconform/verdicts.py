@@ -35,7 +35,8 @@ class Finding:
            *place* is the namespace, if it is not the target's own; *blocked* marks a skip that a failed need
            is the reason of; *bound* are the rows that the check's `for` bound. *near* says that *row* is not
            what failed, but what comes nearest to what is missing: nothing may be done to it. *untold* marks
-           an error on which a recording is silent.
+           an error on which a recording is silent. *among* is the number of questions in the `any` whose
+           failure this is a part of.
     """
 
     verdict: Verdict
@@ -47,6 +48,7 @@ class Finding:
     bound: Mapping[str, Fact] = field(default_factory=dict)
     near: bool = False
     untold: bool = False
+    among: int = 0
 
     @property
     def rows(self) -> tuple[Fact, ...]:

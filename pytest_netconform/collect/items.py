@@ -125,9 +125,19 @@ def told(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
         return None
     shown = excinfo.getrepr(style="value")
     if shown.reprcrash is not None:
-        lines = str(excinfo.value).splitlines()
-        shown.reprcrash.message = (lines[1] if len(lines) > 1 else lines[0]).strip()
+        shown.reprcrash.message = in_a_line(str(excinfo.value))
     return shown
+
+
+def in_a_line(text: str) -> str:
+    """Give what a failure says first, with what was seen, which may stand in the line below."""
+    _, *lines = text.splitlines() if "\n" in text else ("", text)
+    first = lines[0].strip()
+    if len(lines) < 2 or not lines[1].startswith("    "):
+        return first
+    if lines[1].strip().startswith("nearest is "):  # lines are cut where the terminal ends
+        return f"{first.partition(': ')[0]}: {lines[1].strip()}"
+    return f"{first}{' ' if first.endswith(':') else '; '}{lines[1].strip()}"
 
 
 class SuiteFile(pytest.File):

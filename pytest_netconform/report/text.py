@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from pytest_netconform.documents.words import harmless_lines, quoted
 from pytest_netconform.suites.fixes import all_queries, variables
@@ -16,7 +17,7 @@ def describe(check: Check, judgement: Judgement, target: str) -> str:
     """Write a verdict that is not a pass; its first line can be clicked."""
     lines = [f"{check.file}:{check.line} {check.id} on {target}"]
     telling = judgement.telling
-    lines += [f"  {line}" for finding in telling[:MOST_LINES] for line in str(finding).splitlines()]
+    lines += [f"  {line}" for line in findings_told(telling[:MOST_LINES])]
     if len(telling) > MOST_LINES:
         lines.append(f"  and {len(telling) - MOST_LINES} more")
     if check.why:
@@ -26,6 +27,19 @@ def describe(check: Check, judgement: Judgement, target: str) -> str:
     if see := commands_to_see(check, telling):
         lines += [f"  see  {command}" for command in see[:3]]
     return harmless_lines("\n".join(lines))
+
+
+def findings_told(findings: Iterable[Finding]) -> Iterator[str]:
+    """Write findings in lines; those of an `any` stand under what they are together."""
+    for (verdict, among), group in groupby(findings, lambda each: (each.verdict, each.among)):
+        if among:
+            yield (
+                f"none of {among} holds:"
+                if verdict is Verdict.FAIL
+                else f"of {among}, none of which is known:"
+            )
+        indent = "  " if among else ""
+        yield from (f"{indent}{line}" for finding in group for line in str(finding).splitlines())
 
 
 def assignments(check: Check, findings: Iterable[Finding]) -> list[str]:

@@ -48,9 +48,13 @@ def compile_query(spec: Any, at: At, context: Context) -> Query | None:
         return None
     place = compile_place(spec["in"], at.child("in"), context.names) if "in" in spec else None
     kind = one_kind([word for word in spec if word != "in"], at)
-    if kind is None:
-        return None
-    body = kinds()[kind].compile(spec[kind], at.child(kind), context)
+    known = kinds()
+    bodies = {
+        word: known[word].compile(inner, at.child(word), context)  # also beside what is wrong
+        for word, inner in spec.items()
+        if word in known
+    }
+    body = bodies[kind] if kind is not None else None
     return None if body is None or ("in" in spec and place is None) else Query(body, place)
 
 

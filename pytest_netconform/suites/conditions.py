@@ -38,7 +38,10 @@ def _any(group: Group, look: Look, scope: Scope) -> Judgement:
         parts.append(part)
     unknown = [part for part in parts if part.verdict is Verdict.SKIP]
     erring = any(part.verdict is Verdict.ERROR for part in parts)
-    return Judgement.join(unknown if unknown and not erring else parts)
+    found = Judgement.join(unknown if unknown and not erring else parts).findings
+    if len(group.members) == 1:
+        return Judgement(found)
+    return Judgement(tuple(replace(each, among=len(group.members)) for each in found))
 
 
 def _judge_query(query: Query, look: Look, scope: Scope) -> Judgement:

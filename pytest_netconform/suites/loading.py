@@ -192,13 +192,12 @@ class _Reader:
             at.child(word).unknown("key", word, (*known, *CHECK_KEYS))
         if not words:
             at.problem("a check needs a kind that says what it looks at, such as link or sysctl", key=True)
-        if wrong or not words:
-            return None
+        words = [word for word in words if word in known]
         if len(words) > 1:
             one = f"a check has one kind, but here are {', '.join(words)}; use all: [...] or any: [...]"
             at.problem(one, key=True)
         found = [self._question(word, spec[word], at.child(word), context) for word in words]
-        return found[0] if len(found) == 1 else None
+        return found[0] if len(found) == 1 and not wrong else None
 
     @staticmethod
     def _question(word: str, spec: Any, at: At, context: Context) -> Condition | None:

@@ -290,3 +290,20 @@ def test_several_recordings_may_follow_and_a_directory_of_them(
     result = pytester.runpytest("--netconform-replay", nodes[0], "nosuch.tar")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: file or directory not found: nosuch.tar"])
+
+
+def test_the_summary_of_a_failure_holds_what_was_seen(pytester: pytest.Pytester, suite) -> None:
+    link = "link: {ifname: lo, mtu: 17}"
+    suite("mine", f"up:\n  {link}\nany-of:\n  any: [{{link: {{ifname: x9}}}}, {{{link}}}]")
+    result = pytester.runpytest("--netconform", "mine.suite.yaml")
+    nearest = "nearest is lo: mtu: expected 17, got 65536"
+    result.stdout.fnmatch_lines(
+        [
+            "  none of 2 holds:",
+            "    link: no links match {ifname: x9}",
+            "    link: no links match {ifname: lo, mtu: 17}",
+            f"      {nearest}",
+            f"FAILED mine.suite.yaml::up - link: {nearest}",
+            "FAILED mine.suite.yaml::any-of - none of 2 holds: link: no links match {ifnam*",
+        ]
+    )

@@ -436,3 +436,16 @@ def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes, problem: str) -
 def test_a_file_whose_name_would_not_be_an_id_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, f"suite: a b\ntitle: t\nchecks: {{k: {{{K}}}}}\n", "a b")
     assert told(path) == ["1:8: a suite's file is named by letters, digits, '.', '_' and '-', not 'a b'"]
+
+
+def test_an_unknown_key_hides_nothing_else_that_is_wrong(tmp_path: Path) -> None:
+    text = """
+        a: {severty: minor, link: {ifnam: lo}}
+        b: {all: [{lnk: {}, link: {mtuu: 1}}]}
+        """
+    assert told(write(tmp_path, checks(text))) == [
+        "4:7: unknown key 'severty' (did you mean 'severity'?)",
+        "4:30: unknown field 'ifnam' (did you mean 'ifname'?)",
+        "5:14: unknown kind 'lnk' (did you mean 'link'?)",
+        "5:30: unknown field 'mtuu' (did you mean 'mtu'?)",
+    ]
