@@ -1,8 +1,7 @@
 """A host of its own for pytest runs that are killed, with an init that buries nobody.
 
 Run as a program, it is process 1 of a PID namespace, with network and mount namespaces of its own, so that it
-counts what is left there whatever else goes on. It reads a list of `Round`s as JSON, and tells of each on a
-line.
+counts what is left there whatever else goes on. It reads a list of `Round`s as JSON, and tells of each.
 """
 
 # ruff: noqa: PTH115, PTH208 - what it reads of /proc are words, not paths
@@ -79,6 +78,7 @@ def play(one: Round, path: Path) -> None:
     place = Path("/tmp/victim")
     place.mkdir(exist_ok=True)
     (place / "test_victim.py").write_text(one.source)
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     read, write = os.pipe()
     log = os.memfd_create("output")
     before = state()
@@ -86,7 +86,7 @@ def play(one: Round, path: Path) -> None:
     victim = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", *one.args],
         cwd=place,
-        env={**os.environ, "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1", "GO": str(write)},
+        env={**ours, "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1", "GO": str(write)},
         pass_fds=[write],
         stdout=log,
         stderr=log,
