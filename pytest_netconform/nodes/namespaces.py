@@ -23,6 +23,7 @@ from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.rtnetlink import Interface
 from pytest_netconform.kernel.rtsocket import Rtnetlink
 from pytest_netconform.kernel.sysctls import Sysctls
+from pytest_netconform.nodes import daemons
 from pytest_netconform.nodes.configuring import Configurable
 from pytest_netconform.nodes.probing import Probing
 
@@ -97,6 +98,22 @@ class Netns(Probing, Configurable):
         Shape: *options* as of subprocess.Popen; text streams, and an empty stdin, unless they say otherwise.
         """
         return self.namespaces.popen(command, env=env, **options)
+
+    def daemon(
+        self,
+        command: Command,
+        ready: daemons.Ready,
+        *,
+        timeout_s: float = 5.0,
+        env: Mapping[str, str] | None = None,
+    ) -> daemons.Daemon:
+        """Start a daemon, which stays in the foreground, and wait until it is ready.
+
+        Shape:  *ready* is `tcp/22` or `udp/53`, for a socket that waits there; a Path, for a file that is to
+                appear; a compiled expression, for a line of output; or a function, for the first true value.
+        Raises: BuildError if it ends, or is not ready in time, with what it said; it is stopped then.
+        """
+        return daemons.start(self.namespaces, command, ready, timeout_s=timeout_s, env=env)
 
     def call(self, fn: Callable[..., T], *args: Any) -> T:
         """Call *fn* in a fresh thread inside; it shares everything else with us."""

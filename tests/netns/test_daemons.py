@@ -1,0 +1,103 @@
+"""Daemons: awaited until they serve, told of when they do not, and stopped."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_netconform.errors import BuildError, CommandFailed
+from pytest_netconform.nodes import Netns, Node
+
+SERVER = """
+import os, signal, socket, sys, time
+kind = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}[sys.argv[1]]
+with socket.socket(socket.AF_INET6, kind) as sock:
+    sock.bind(("::", 5353))
+    if kind == socket.SOCK_STREAM:
+        sock.listen()
+    signal.signal(signal.SIGHUP, lambda *_: print("reloaded", flush=True))
+    print("serving", flush=True)
+    while True:
+        signal.pause()
+"""
+
+
+@pytest.fixture(params=["netns", "node"])
+def place(request: pytest.FixtureRequest) -> Netns:
+    """Run each test in a plain namespace, and in a node."""
+    made: Netns = request.getfixturevalue(request.param)("place")
+    return made
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_a_socket_is_awaited(place: Netns, kind: str) -> None:
+    with place.daemon([sys.executable, "-I", "-S", "-c", SERVER, kind], f"{kind}/5353") as daemon:
+        assert daemon.process.poll() is None
+    assert daemon.process.returncode == -signal.SIGTERM
+
+
+def test_a_line_is_awaited_and_what_it_says_later_is_kept(
+    place: Netns, eventually: Callable[[Callable[[], bool]], bool]
+) -> None:
+    command = [sys.executable, "-I", "-S", "-c", SERVER, "tcp"]
+    with place.daemon(command, re.compile("^serving$")) as daemon:
+        daemon.reload()
+        assert eventually(lambda: daemon.output == "serving\nreloaded\n")
+    assert daemon.output == "serving\nreloaded\n"
+
+
+def test_a_file_is_awaited_where_the_daemon_sees_it(node: Callable[[str], Node]) -> None:
+    one = node("one")
+    with one.daemon("touch /run/one.pid; exec sleep 60", Path("/run/one.pid")):
+        assert not Path("/run/one.pid").exists()
+
+
+def test_a_condition_is_awaited(place: Netns) -> None:
+    asked = iter([0, 0, 1])
+    with place.daemon(["sleep", "60"], lambda: next(asked)):
+        assert next(asked, None) is None
+
+
+def test_one_that_ends_early_is_told_with_what_it_said(place: Netns, descriptors: Callable[[], int]) -> None:
+    place.run("true")
+    before = descriptors()
+    with pytest.raises(BuildError) as caught:
+        place.daemon("echo no configuration >&2; exit 3", "tcp/53")
+    assert str(caught.value) == (
+        "place: `echo no configuration >&2; exit 3` ended before it was ready; it must stay in the "
+        "foreground (exit status 3)\nno configuration"
+    )
+    assert descriptors() == before
+
+
+def test_one_that_is_never_ready_is_told_and_stopped(place: Netns) -> None:
+    with pytest.raises(BuildError, match=r"was not ready within 0.2 s: nothing listens on udp/53\nwaiting"):
+        place.daemon("echo waiting; exec sleep 61", "udp/53", timeout_s=0.2)
+
+
+def test_one_that_ends_while_it_is_used_is_told(place: Netns) -> None:
+    def use() -> None:
+        with place.daemon(["sleep", "60"], lambda: True) as daemon:
+            daemon.process.kill()
+            daemon.process.wait()
+
+    with pytest.raises(BuildError, match=r"ended before it was stopped \(exit status -9\)"):
+        use()
+
+
+def test_one_that_heeds_no_signal_is_killed(place: Netns) -> None:
+    daemon = place.daemon("trap '' TERM; echo on; while :; do sleep 60; done", re.compile("on"))
+    daemon.stop(grace_s=0.05)
+    assert daemon.process.returncode == -signal.SIGKILL
+
+
+def test_a_missing_program_and_a_condition_that_is_none_are_refused(place: Netns) -> None:
+    with pytest.raises(CommandFailed, match="no such program: dnsmaq"):
+        place.daemon(["dnsmaq"], "udp/53")
+    with pytest.raises(BuildError, match="ready='53': expected tcp/PORT"):
+        place.daemon(["sleep", "60"], "53")
