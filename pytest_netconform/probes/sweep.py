@@ -276,7 +276,10 @@ class Sweep:
     def _settle(self) -> None:
         """Take what arrives, until all is answered or nothing has come for a while."""
         deadline = time.monotonic() + self.timeout_s
-        while any(self._sent) and (arrived := self._epoll.poll(QUIET_S)) and time.monotonic() < deadline:
+        quiet_s = (
+            QUIET_S if any(self.results) else QUIET_S / 5
+        )  # where nobody ever answers, haste spoils nothing
+        while any(self._sent) and (arrived := self._epoll.poll(quiet_s)) and time.monotonic() < deadline:
             for fd, _ in arrived:
                 self._take(self._numbers[fd])
 
