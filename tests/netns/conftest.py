@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pytest_netconform.kernel import userns
-from pytest_netconform.nodes import Net
+from pytest_netconform.nodes import Net, Node
 
 HERE = Path(__file__).parent
 
@@ -49,3 +49,44 @@ def warm() -> None:
 def descriptors(warm: None) -> Callable[[], int]:  # noqa: ARG001
     """Count our own open descriptors."""
     return lambda: len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+@pytest.fixture
+def net() -> Iterator[Net]:
+    """Hold what a test builds."""
+    with Net() as net:
+        yield net
+
+
+@pytest.fixture
+def wired(net: Net) -> tuple[Node, Node]:
+    """Build two nodes, a and b, with a wire between them."""
+    nodes = net.node("a"), net.node("b")
+    net.veth(*nodes, subnet=("10.0.0.0/30", "2001:db8::/64"))
+    return nodes
+
+
+@pytest.fixture
+def a(wired: tuple[Node, Node]) -> Node:
+    return wired[0]
+
+
+@pytest.fixture
+def b(wired: tuple[Node, Node]) -> Node:
+    return wired[1]
+
+
+@pytest.fixture
+def routed() -> Iterator[Net]:
+    """Two nodes with a router between them; each end reaches the other, by IPv4 and IPv6."""
+    with Net() as net:
+        left, router, right = net.node("left"), net.node("router"), net.node("right")
+        net.veth(left, router, subnet=("10.0.1.0/30", "2001:db8:1::/64"))
+        net.veth(right, router, ifnames=("eth0", "eth1"), subnet=("10.0.2.0/30", "2001:db8:2::/64"))
+        for node, number in ((left, 1), (right, 2)):
+            node.run(
+                f"ip route add default via 10.0.{number}.2; ip route add default via 2001:db8:{number}::2"
+            )
+        router.sysctl["net.ipv4.ip_forward"] = 1
+        router.sysctl["net.ipv6.conf.all.forwarding"] = 1
+        yield net

@@ -7,7 +7,7 @@ import shutil
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,6 @@ from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import filters
 from pytest_netconform.nodes import Capture, Net, Netns
 from pytest_netconform.nodes.capture import merged, write
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    with Net() as net:
-        yield net
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any
@@ -77,12 +77,6 @@ KINDS: dict[str, Impair] = {
     "mtu": lambda device: device.mtu(1400),
     "mtu without IPv6": lambda device: device.mtu(1000),
 }
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    with Net() as net:
-        yield net
 
 
 Eventually = Callable[[Callable[[], bool]], bool]

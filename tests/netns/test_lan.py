@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.nodes import Net
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    with Net() as net:
-        yield net
 
 
 def test_hosts_have_the_first_addresses_of_the_subnet(net: Net) -> None:

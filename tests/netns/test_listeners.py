@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,24 +18,6 @@ from pytest_netconform.errors import BuildError, CommandFailed, ProbeError
 from pytest_netconform.nodes import Net, Node
 
 V4, V6 = "10.0.0.2", "2001:db8::2"
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    """Two nodes with a wire between them."""
-    with Net() as net:
-        net.veth(net.node("a"), net.node("b"), subnet=("10.0.0.0/30", "2001:db8::/64"))
-        yield net
-
-
-@pytest.fixture
-def a(net: Net) -> Node:
-    return net["a"]  # type: ignore[return-value]
-
-
-@pytest.fixture
-def b(net: Net) -> Node:
-    return net["b"]  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize(("dst", "peer"), [(V4, "10.0.0.1"), (V6, "2001:db8::1")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
@@ -11,12 +10,6 @@ import pytest
 from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel.neighbour_table import occupancy
 from pytest_netconform.nodes import Net, hosts
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    with Net() as net:
-        yield net
 
 
 def test_every_host_connects_to_every_other(net: Net) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import dns.flags
 import dns.message
@@ -14,28 +14,10 @@ import dns.rrset
 import pytest
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.nodes import Net, Node
+from pytest_netconform.nodes import Node
 
 V4 = "10.0.0.2"
 Answer = Callable[[dns.message.Message], bytes]
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    """Two nodes with a wire between them."""
-    with Net() as net:
-        net.veth(net.node("a"), net.node("b"), subnet=("10.0.0.0/30", "2001:db8::/64"))
-        yield net
-
-
-@pytest.fixture
-def a(net: Net) -> Node:
-    return net["a"]  # type: ignore[return-value]
-
-
-@pytest.fixture
-def b(net: Net) -> Node:
-    return net["b"]  # type: ignore[return-value]
 
 
 class Server:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,24 +14,6 @@ from pytest_netconform.nodes import Net, Node
 
 V4, V6 = "10.0.0.2", "2001:db8::2"
 TLS = Path(__file__).parents[1] / "data" / "tls"
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    """Two nodes with a wire between them."""
-    with Net() as net:
-        net.veth(net.node("a"), net.node("b"), subnet=("10.0.0.0/30", "2001:db8::/64"))
-        yield net
-
-
-@pytest.fixture
-def a(net: Net) -> Node:
-    return net["a"]  # type: ignore[return-value]
-
-
-@pytest.fixture
-def b(net: Net) -> Node:
-    return net["b"]  # type: ignore[return-value]
 
 
 class Raw:

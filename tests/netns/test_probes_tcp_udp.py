@@ -18,22 +18,6 @@ FAR = "10.0.2.1"
 
 
 @pytest.fixture
-def routed() -> Iterator[Net]:
-    """Two nodes with a router between them; each end reaches the other, by IPv4 and IPv6."""
-    with Net() as net:
-        left, router, right = net.node("left"), net.node("router"), net.node("right")
-        net.veth(left, router, subnet=("10.0.1.0/30", "2001:db8:1::/64"))
-        net.veth(right, router, ifnames=("eth0", "eth1"), subnet=("10.0.2.0/30", "2001:db8:2::/64"))
-        for node, number in ((left, 1), (right, 2)):
-            node.run(
-                f"ip route add default via 10.0.{number}.2; ip route add default via 2001:db8:{number}::2"
-            )
-        router.sysctl["net.ipv4.ip_forward"] = 1
-        router.sysctl["net.ipv6.conf.all.forwarding"] = 1
-        yield net
-
-
-@pytest.fixture
 def both_families(routed: Net) -> Iterator[int]:
     """Listen at the right, and never accept: the kernel answers by itself."""
 

@@ -82,12 +82,6 @@ def record(node: Node, path: Path, shell: str = "sh", env: Mapping[str, str] | N
 
 
 @pytest.fixture
-def net() -> Iterator[Net]:
-    with Net() as net:
-        yield net
-
-
-@pytest.fixture
 def node1(net: Net) -> Node:
     """Build a cluster, and give its first node, which sees its pods as a real node does."""
     fabric = fabrics.build(net, "calico", nodes=2, pods=2)

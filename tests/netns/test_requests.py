@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,12 +19,6 @@ class Dev(NamedTuple):
 
     ifname: str
     ifindex: int
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    with Net() as net:
-        yield net
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,12 +17,6 @@ from pytest_netconform.kernel.icmp import EchoSocket, Rejection
 from pytest_netconform.kernel.neighbour_table import Occupancy, occupancy
 from pytest_netconform.nodes import Net, Netns
 from pytest_netconform.probes import ping, sweep
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    with Net() as net:
-        yield net
 
 
 def room(monkeypatch: pytest.MonkeyPatch, entries: int) -> None:

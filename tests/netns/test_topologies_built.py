@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,6 @@ LINKS: dict[str, Any] = {
     "second": {"subnet": "10.9.0.0/30", "ends": ["router2", "node1"]},
     "wan": {"subnet": ["198.51.100.0/30", "2001:db8:2::/64"], "ends": {"router1": "wan", "outside": "eth0"}},
 }
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    with Net() as net:
-        yield net
 
 
 @pytest.fixture

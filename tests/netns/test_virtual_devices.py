@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,12 +23,6 @@ def test_vxlan_is_bounded_by_its_underlay(
     assert leaf1.links["vxlan10"].mtu == 1450
     assert leaf1.ping("198.51.100.2", size=1450, df=True).replied
     assert leaf1.ping("198.51.100.2", size=1451, df=True).rejected == "EMSGSIZE"
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    with Net() as net:
-        yield net
 
 
 @pytest.fixture

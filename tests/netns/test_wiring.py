@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,12 +12,6 @@ import pytest
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import rtnetlink
 from pytest_netconform.nodes import Net, Netns
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    with Net() as net:
-        yield net
 
 
 @pytest.fixture
