@@ -112,8 +112,13 @@ class LabRun:
             if probe.expected != "replied" and not any(probe is each for each in self._misled_probes):
                 yield f"symptom: {self.lab.file}:{probe.line} {probe}: {probe.expected}, {words}"
         for node, check_id in _each(failing):
-            if self._seen[node][check_id].verdict is Verdict.FAIL:
+            if self._verdict(node, check_id) is Verdict.FAIL:
                 yield f"detected: {node} {check_id}: fails, {words}"
+
+    def _verdict(self, node: str, check_id: str) -> Verdict | None:
+        """Give the newest verdict of a check; None where its suite does not apply any more."""
+        found = self._seen.get(node, {}).get(check_id)
+        return None if found is None else found.verdict
 
     def _mended_by_itself(self) -> Iterator[str]:
         """List the symptoms that are gone, and the checks that pass again, though nothing was mended."""
@@ -123,7 +128,7 @@ class LabRun:
         for probe in self._misled_probes:
             yield f"symptom: {self.lab.file}:{probe.line} {probe}: no longer {probe.expected} without the fix"
         for node, check_id in _each(self._failing()):
-            if self._seen[node][check_id].verdict is Verdict.PASS:
+            if self._verdict(node, check_id) is Verdict.PASS:
                 yield f"detected: {node} {check_id}: passes again without the fix"
 
     @contextmanager
@@ -163,6 +168,7 @@ class LabRun:
         """Wait until exactly these checks fail; gives all verdicts."""
         deadline = time.monotonic() + SETTLE_S
         while True:
+            self._seen = {}
             verdicts = self._seen = self.nodes.verdicts()
             try:
                 expect(verdicts, failing)

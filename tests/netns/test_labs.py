@@ -151,6 +151,17 @@ def test_what_recovers_without_the_fix_is_named(lab) -> None:
         assert said in done.stdout, done.stdout
 
 
+@pytest.mark.parametrize("withheld", ["fault", "fix"])
+def test_a_withheld_run_whose_suite_does_not_apply_says_so(lab, withheld: str) -> None:
+    gone = "rm /etc/cni/net.d/*; for i in /sys/class/net/cali*; do ip link del ${i##*/}; done"
+    text = f"{HEAD}before: [{{node1: '{gone}'}}]\nfault: [{{node1: 'true'}}]\n{MEND}"
+    done = lab(text, "--netconform-withhold", withheld)
+    assert "node1: suite calico does not apply" in done.stdout, done.stdout
+    assert "1 failed" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "Error" not in done.stdout
+
+
 def test_a_check_that_fails_though_no_one_said_so_fails_the_lab(lab) -> None:
     down = "for i in /sys/class/net/cali*; do ip link set ${i##*/} down; done"
     fault = f"fault: [{{node1: '{down}; ip route del default'}}]\n"
