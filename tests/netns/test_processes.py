@@ -204,6 +204,14 @@ def test_no_thread_is_left_by_any_of_it(place: Netns) -> None:
     before = os.listdir("/proc/self/task")  # noqa: PTH208
     place.run("true")
     place.call(int)
+    with place.popen("cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as talking:
+        talking.communicate("hello")
+    with place.daemon(["sleep", "60"], lambda: True):
+        assert threading.active_count() == len(os.listdir("/proc/self/task")) == len(before)  # noqa: PTH208
+        pid = os.fork()  # of which Python 3.12 and later warn where there is another thread
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
     assert os.listdir("/proc/self/task") == before  # noqa: PTH208
 
 
