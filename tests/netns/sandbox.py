@@ -136,6 +136,13 @@ def differences(before: dict[str, Any], after: dict[str, Any], *, abrupt: bool) 
     }
 
 
+def own_cgroups() -> list[Path]:
+    """List the directories of the cgroups that we are in, below which ours would be; others come and go."""
+    lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    tops = [(Path("/sys/fs/cgroup", kind.removeprefix("name=")), path) for _, kind, path in lines]
+    return [Path(top, path.lstrip("/")) for top, path in tops if path != "/"]
+
+
 def state() -> dict[str, Any]:
     running, namespaces, zombies = [], [], []
     for pid in filter(str.isdecimal, os.listdir("/proc")):
@@ -155,7 +162,7 @@ def state() -> dict[str, Any]:
         "namespaces": sorted(set(namespaces)),
         "links": [name for _, name in socket.if_nameindex()],
         "mounts": Path("/proc/self/mountinfo").read_text().splitlines(),
-        "cgroups": [path for path, _, _ in os.walk("/sys/fs/cgroup")],
+        "cgroups": [path for own in own_cgroups() for path, _, _ in os.walk(own)],
         "files": [
             str(Path(path, name)) for place in OWN for path, _, names in os.walk(place) for name in names
         ],
