@@ -212,7 +212,7 @@ static void add_bridge(int sock)
 {
 	unsigned off = 0;
 	size_t m = message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-	link_header(BRIDGE, true);
+	link_header(BRIDGE, false);
 	text(IFLA_IFNAME, "br0");
 	lladdr(IFLA_ADDRESS, BRIDGE);
 	size_t info = nest(IFLA_LINKINFO);
@@ -294,6 +294,10 @@ static double build(int n, int *ns, int *sock)
 		add_address(i);
 		carry_out(sock[i], 2);
 	}
+	size_t m = message(RTM_NEWLINK, 0);
+	link_header(BRIDGE, true);
+	finish(m);
+	carry_out(sock[0], 1);
 	for (int i = 1; i <= n; i++)
 		await_up(sock[0], port(i));
 	for (int i = 1; i <= n; i++)

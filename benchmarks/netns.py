@@ -54,9 +54,10 @@ class Yardstick:
     """The C program."""
 
     def __init__(self, directory: Path) -> None:
-        compiler = os.environ.get("CC") or next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+        known = (shutil.which(name) for name in ("cc", "gcc", "clang"))
+        compiler = os.environ.get("CC") or next(filter(None, known), None)
         if compiler is None:
-            sys.exit("no C compiler: expected cc, gcc or clang in PATH, or $CC (Debian: apt-get install gcc libc6-dev)")
+            sys.exit("no C compiler: expected cc, gcc, clang or $CC (Debian: apt-get install gcc libc6-dev)")
         self._program = directory / "netns"
         made = subprocess.run([compiler, "-O2", "-o", self._program, SOURCE], capture_output=True, text=True)
         if made.returncode:
@@ -108,7 +109,7 @@ def building(yard: Yardstick, n: int) -> Iterator[Figure]:
     following.close()
     yard.settle()
     (their_again,) = yard("rebuild", n)
-    name = f"the same, beyond that, while {n} are destroyed"
+    name = f"the same, while {n} are destroyed, beyond that"
     yield Figure(name, again - ours, their_again - theirs, excess=again - ours, budget=50)
     yard.settle()
     (their_many,) = yard("build", n * GROWN)
@@ -117,12 +118,8 @@ def building(yard: Yardstick, n: int) -> Iterator[Figure]:
         many = timed(lambda: larger.lan(n * GROWN, SUBNET))
     each, their_each = many / n / GROWN, their_many / n / GROWN
     yield Figure(f"a host of lan({n * GROWN})", each, their_each, each / their_each, budget=1.5)
-    yield Figure(
-        "growth: that, over a host of the smaller", each, ours / n, each / (ours / n), budget=1.2
-    )
-    yield Figure(
-        "growth of the C program", their_each, theirs / n, their_each / (theirs / n)
-    )
+    yield Figure("growth: that, over a host of the smaller", each, ours / n, each / (ours / n), budget=1.2)
+    yield Figure("growth of the C program", their_each, theirs / n, their_each / (theirs / n))
 
 
 def meshing(yard: Yardstick, n: int) -> Iterator[Figure]:
@@ -138,14 +135,16 @@ def meshing(yard: Yardstick, n: int) -> Iterator[Figure]:
     _, theirs = yard("mesh", n, "permanent")
     yard.settle()
     with Net() as net:
-        hosts = net.lan(n, SUBNET, permanent_neighbours=True)
+        hosts = net.lan(n, SUBNET, permanent_neighs=True)
         mesh(hosts)
         ours = mesh(hosts)
         yield Figure(f"mesh of {n}, warm, {n * (n - 1):,} pings", ours, theirs, ours / theirs, budget=1.3)
         hosts.bridge.netns.run("ip link set br0 down")
         lost = timed(lambda: hosts.mesh(timeout_s=TIMEOUT_S))
     beyond = lost - TIMEOUT_S * 1000
-    yield Figure(f"the same, all lost, beyond the timeout of {TIMEOUT_S:g} s", lost, excess=beyond, budget=300)
+    yield Figure(
+        f"the same, all lost, beyond the timeout of {TIMEOUT_S:g} s", lost, excess=beyond, budget=300
+    )
 
 
 def commanding(yard: Yardstick, _: int) -> Iterator[Figure]:
@@ -203,7 +202,9 @@ def middle(seen: tuple[Figure, ...], field: str) -> float:
 
 def main() -> None:
     """Measure, and print the table."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--hosts", type=int, default=100)
     chosen = options.parse_args()

@@ -68,6 +68,7 @@ class Batch:
         try:
             _do(_by_netns(self._creations()))
             _do(_by_netns(self._settings()))
+            _do(_by_netns((bridge.netns, link_up(bridge)) for bridge, _ in self._bridges))
             self._await()
             _do(self._later)
         except BaseException:
@@ -75,13 +76,17 @@ class Batch:
             raise
 
     def _creations(self) -> Iterator[tuple[Netns, Request]]:
-        """Make all devices, ports as ports: a further request for each would take half as long again."""
+        """Make all devices, ports as ports: a further request for each would take half as long again.
+
+        The bridges are set up at the very end: each port that comes up makes one that is up look at all its
+        ports, and flood them with what IPv6 says of the newcomer.
+        """
         for bridge, mtu in self._bridges:
             pinned = lladdr(bridge.ifindex)  # or it would take another with each port
-            request = bridge_add(
-                bridge.ifname, index=bridge.ifindex, mtu=mtu, address=pinned, stp=False, up=True
+            yield (
+                bridge.netns,
+                bridge_add(bridge.ifname, index=bridge.ifindex, mtu=mtu, address=pinned, stp=False),
             )
-            yield bridge.netns, request
         for pair in self._pairs:
             nets = (pair.first.netns.namespaces.net, pair.second.netns.namespaces.net)
             assert nets[0] is not None
