@@ -201,13 +201,13 @@ def test_call_runs_inside(place: Netns) -> None:
 
 
 def test_no_thread_is_left_by_any_of_it(place: Netns) -> None:
-    before = os.listdir("/proc/self/task")  # noqa: PTH208
+    before = os.listdir("/proc/self/task")  # noqa: PTH208 - under xdist, one of them is execnet's
     place.run("true")
     place.call(int)
     with place.popen("cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as talking:
         talking.communicate("hello")
     with place.daemon(["sleep", "60"], lambda: True):
-        assert threading.active_count() == len(os.listdir("/proc/self/task")) == len(before)  # noqa: PTH208
+        assert os.listdir("/proc/self/task") == before  # noqa: PTH208
         pid = os.fork()  # of which Python 3.12 and later warn where there is another thread
         if pid == 0:
             os._exit(0)
