@@ -92,10 +92,12 @@ class Sweep:
         with ExitStack() as stack:
             stack.callback(self._epoll.close)
             self._open(stack)
+            before = occupancy(self.version)
             self._send_all(everyone)
             self._await_all()
             self._give_up()
-            if occupancy(self.version).crowded:
+            after = occupancy(self.version)
+            if after.crowded and after.entries > before.entries:  # permanent ones are counted, too
                 self._forget([(source, []) for source in everyone])
         return self._mesh()
 
@@ -139,8 +141,6 @@ class Sweep:
                 echo_socket = EchoSocket(member.namespaces, self.version, sock)
                 echo_socket.configure(df=self.df, ttl=self.ttl, mark=self.mark, source=self.source)
                 self._echoes.append(Echoes(echo_socket, number, self._nonce, self._size))
-                self._epoll.register(sock, select.EPOLLIN)
-                self._numbers[sock.fileno()] = number
 
     def _send_all(self, everyone: range) -> None:
         """Send block by block; then once more what we may have spoilt ourselves."""
@@ -203,12 +203,11 @@ class Sweep:
     def _send(self, source: int, destinations: list[int]) -> None:
         """Send from one host; the kernel carries most requests there and back before it lets go of us."""
         echoes, results, sent = self._echoes[source], self.results[source], self._sent[source]
-        clock, members = time.monotonic, self.members
+        clock, packed, sockaddrs = time.monotonic, self._packed, self._sockaddrs
         for destination in destinations:
-            address = members[destination].address
             start = clock()
             try:
-                echoes.send(destination, (address, 0))
+                echoes.send(destination, sockaddrs[destination])
             except OSError as error:
                 if not self._sent_after_all(source, destination, error):
                     continue
@@ -216,18 +215,18 @@ class Sweep:
                 reply = echoes.reply()
             except OSError:
                 reply = None
-            if reply == (destination, address):
+            if reply == (destination, packed[destination]):
                 results[destination] = (clock() - start) * 1000
             else:
                 sent[destination] = start
                 if reply is not None:
-                    self._note(source, *reply)
+                    self._note(source, reply[0], socket.inet_ntop(self.wire.family, reply[1]))
 
     def _sent_after_all(self, source: int, destination: int, error: OSError) -> bool:
         """Try once more, as the error may be of an earlier request; else note our own kernel's refusal."""
         self._take(source)
         try:
-            self._echoes[source].send(destination, (self.members[destination].address, 0))
+            self._echoes[source].send(destination, self._sockaddrs[destination])
         except OSError as again:
             error = again
         else:
@@ -283,8 +282,17 @@ class Sweep:
             for fd, _ in arrived:
                 self._take(self._numbers[fd])
 
+    def _watch(self) -> None:
+        """Watch the hosts that await replies; to watch all from the start would slow each ping down."""
+        for number, sent in enumerate(self._sent):
+            sock = self._echoes[number].socket.sock
+            if sent and sock.fileno() not in self._numbers:
+                self._epoll.register(sock, select.EPOLLIN)
+                self._numbers[sock.fileno()] = number
+
     def _await_all(self) -> None:
         """Take what arrives, until all is answered or the time of the last is over."""
+        self._watch()
         last = max((start for sent in self._sent for start in sent.values()), default=0.0)
         while any(self._sent) and (left_s := last + self.timeout_s - time.monotonic()) > 0:
             for fd, _ in self._epoll.poll(left_s):
@@ -318,6 +326,10 @@ class Sweep:
     @cached_property
     def _packed(self) -> list[bytes]:
         return [socket.inet_pton(self.wire.family, member.address) for member in self.members]
+
+    @cached_property
+    def _sockaddrs(self) -> list[tuple[str, int]]:
+        return [(member.address, 0) for member in self.members]
 
     def _full(self) -> str:
         return f"ping between {len(self.members)} hosts: {occupancy(self.version).said_full()}"
