@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
 
-from pytest_netconform.kernel.neighbour_table import occupancy
+from pytest_netconform.kernel.probing.neighbour_table import occupancy
 from pytest_netconform.nodes import Hosts, Net, supports
 
 SOURCE = Path(__file__).with_suffix(".c")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def _netconform_net() -> Iterator[Net]:
     """Hold all that one test builds; teardown ends its processes and destroys its namespaces."""
-    from pytest_netconform.kernel import userns
+    from pytest_netconform.kernel.making import userns
     from pytest_netconform.nodes import Net
 
     if reason := userns.why_not():
@@ -137,7 +137,7 @@ def topology(_netconform_net: Net) -> Callable[..., Net]:
 
 
 def _skip_without(kind: str) -> None:
-    from pytest_netconform.kernel.features import lacking
+    from pytest_netconform.kernel.making.features import lacking
 
     if reason := lacking(kind):
         pytest.skip(reason)

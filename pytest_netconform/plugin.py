@@ -45,13 +45,13 @@ def _userns(config: pytest.Config) -> Any:
     early = getattr(config.known_args_namespace, USERNS, False)
     if not (early or config.getoption(USERNS, False) or config.getini(USERNS)):
         return None
-    from pytest_netconform.kernel import userns
+    from pytest_netconform.kernel.making import userns
 
     return userns
 
 
 def pytest_unconfigure() -> None:
-    if processes := sys.modules.get("pytest_netconform.kernel.processes"):
+    if processes := sys.modules.get("pytest_netconform.kernel.processes.inits"):
         processes.end_keeper(though_needed=False)  # a session inside a session may not end the outer one's
 
 

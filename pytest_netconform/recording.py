@@ -14,7 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from pytest_netconform.facts.sysctls import path_of
-from pytest_netconform.kernel.tables import (
+from pytest_netconform.kernel.observing.tables import (
     COMMANDS,
     LARGEST_FILE,
     LEGACY,

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_netconform.kernel import syscalls, userns
+from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.making import userns
 
 with suppress(
     ImportError

@@ -10,7 +10,7 @@ import pytest
 from pytest_netconform.collect.items import STORY, LabError, LabFailed, NetconformItem
 from pytest_netconform.documents.words import harmless_lines
 from pytest_netconform.errors import DocumentError, NetconformError
-from pytest_netconform.kernel import userns
+from pytest_netconform.kernel.making import userns
 from pytest_netconform.labs import Lab, LabRun, StageFailed, load_lab
 from pytest_netconform.report import allure
 from pytest_netconform.report.story import story

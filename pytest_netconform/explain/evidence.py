@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pytest_netconform.errors import Unreadable
 from pytest_netconform.explain.causes import Cause, Evidence, Observation, find_cause
-from pytest_netconform.kernel.counters import read_counters, read_forwarding
+from pytest_netconform.kernel.observing.counters import read_counters, read_forwarding
 from pytest_netconform.kernel.syscalls import CLONE_NEWNET
 from pytest_netconform.kernel.threads import inside
 from pytest_netconform.nodes import Netns

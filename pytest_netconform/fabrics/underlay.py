@@ -16,7 +16,7 @@ from typing import Annotated
 from pytest_netconform.errors import BuildError, CommandFailed
 from pytest_netconform.fabrics.base import Fabric
 from pytest_netconform.kernel import syscalls
-from pytest_netconform.kernel.commands import SBIN
+from pytest_netconform.kernel.processes.commands import SBIN
 from pytest_netconform.kernel.rtnetlink import route_add
 from pytest_netconform.nodes import Net, Node
 

@@ -13,8 +13,16 @@ from typing import Any, TypeVar
 
 from pytest_netconform.errors import CommandFailed, Unreadable
 from pytest_netconform.kernel import syscalls
-from pytest_netconform.kernel.commands import Command, Files, Running, argv, ended, environment, shown
-from pytest_netconform.kernel.processes import Processes
+from pytest_netconform.kernel.processes.commands import (
+    Command,
+    Files,
+    Running,
+    argv,
+    ended,
+    environment,
+    shown,
+)
+from pytest_netconform.kernel.processes.inits import Processes
 from pytest_netconform.kernel.threads import Handle, inside
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from glob import has_magic
 
 from pytest_netconform.errors import Unreadable
-from pytest_netconform.kernel.tables import step_matches
+from pytest_netconform.kernel.observing.tables import step_matches
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """What makes a path lead to no file, for us as for the shell's `-e`."""

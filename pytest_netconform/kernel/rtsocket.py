@@ -15,9 +15,9 @@ from contextlib import closing
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.netlink import ATTRIBUTE, NLM_F_ACK, Netlink, attribute
+from pytest_netconform.kernel.probing.sockets import Open, open_all
 from pytest_netconform.kernel.rtnetlink import NUD_PERMANENT, Dev, Interface, Request
 from pytest_netconform.kernel.rtnetlink.neighbours import NEIGHBOUR_HEADER, NUD_NOARP, RTM_DELNEIGH
-from pytest_netconform.kernel.sockets import Open, open_all
 
 RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH = 18, 22, 26, 30
 RTNLGRP_LINK, RTNLGRP_IPV6_ROUTE = 1, 11

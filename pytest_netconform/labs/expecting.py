@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pytest_netconform.fabrics import Fabric
-from pytest_netconform.kernel.discovery import HeldNetns
+from pytest_netconform.kernel.observing.discovery import HeldNetns
 from pytest_netconform.labs.model import Lab
 from pytest_netconform.suites.fixes import variables
 from pytest_netconform.suites.judging import Judge

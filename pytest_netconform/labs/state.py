@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from pytest_netconform.errors import CommandFailed, Unreadable
 from pytest_netconform.facts.base import Fact
-from pytest_netconform.kernel.snapshots import files_below, net_sysctls
+from pytest_netconform.kernel.observing.snapshots import files_below, net_sysctls
 from pytest_netconform.matching.scalars import show
 from pytest_netconform.matching.shapes import fields_of
 from pytest_netconform.nodes import Netns, Node

@@ -1,7 +1,7 @@
 """What a test holds in its hand: nets, their namespaces and nodes, and the devices between them."""
 
-from pytest_netconform.kernel.features import supports
-from pytest_netconform.kernel.userns import enter as enter_userns
+from pytest_netconform.kernel.making.features import supports
+from pytest_netconform.kernel.making.userns import enter as enter_userns
 from pytest_netconform.nodes.capture import Capture
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.hosts import Hosts

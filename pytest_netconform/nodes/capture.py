@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.facts.packets import Packet
-from pytest_netconform.kernel.capture import (
+from pytest_netconform.kernel.capturing.filters import compiled
+from pytest_netconform.kernel.capturing.ring import (
     ARPHRD_LOOPBACK,
     LINKTYPES,
     PACKET_OUTGOING,
@@ -18,8 +19,7 @@ from pytest_netconform.kernel.capture import (
     hatype_of,
     ifindexes,
 )
-from pytest_netconform.kernel.commands import environment
-from pytest_netconform.kernel.filters import compiled
+from pytest_netconform.kernel.processes.commands import environment
 from pytest_netconform.nodes.namespaces import Netns
 from pytest_netconform.nodes.pcapng import pcapng
 

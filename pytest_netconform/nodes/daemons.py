@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.commands import Command, Running, shown
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.popen import Process
+from pytest_netconform.kernel.processes.commands import Command, Running, shown
+from pytest_netconform.kernel.processes.popen import Process
 
 Ready = str | Path | re.Pattern[str] | Callable[[], object]
 MOST_BYTES = 1 << 16

@@ -8,8 +8,8 @@ from itertools import permutations
 from typing import Any, overload
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.driving import drive
-from pytest_netconform.kernel.neighbour_table import occupancy
+from pytest_netconform.kernel.probing.driving import drive
+from pytest_netconform.kernel.probing.neighbour_table import occupancy
 from pytest_netconform.kernel.rtnetlink import neigh_replace
 from pytest_netconform.kernel.wiring import lladdr
 from pytest_netconform.nodes.batch import Batch, Pair

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any, Literal
 
 from pytest_netconform.errors import BuildError, CommandFailed
-from pytest_netconform.kernel.ends import End
-from pytest_netconform.kernel.flushed import Flushed, flushed
-from pytest_netconform.kernel.qdisc import root_qdisc, set_rate, unset_rate
+from pytest_netconform.kernel.impairing.ends import End
+from pytest_netconform.kernel.impairing.flushed import Flushed, flushed
+from pytest_netconform.kernel.impairing.qdisc import root_qdisc, set_rate, unset_rate
 from pytest_netconform.kernel.rtnetlink import link_set
 from pytest_netconform.nodes.namespaces import Netns
 

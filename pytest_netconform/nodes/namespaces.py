@@ -17,9 +17,9 @@ from pytest_netconform.facts.links import Link, parse_links
 from pytest_netconform.facts.neighs import Neigh, parse_neighs
 from pytest_netconform.facts.routes import Route, parse_routes
 from pytest_netconform.facts.rules import Rule, parse_rules
-from pytest_netconform.kernel.commands import Command, Running
-from pytest_netconform.kernel.evidence import LiveEvidence
 from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.observing.evidence import LiveEvidence
+from pytest_netconform.kernel.processes.commands import Command, Running
 from pytest_netconform.kernel.rtnetlink import Interface
 from pytest_netconform.kernel.rtsocket import Rtnetlink
 from pytest_netconform.kernel.sysctls import Sysctls

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.making import make_netns, make_nodes
+from pytest_netconform.kernel.making.fresh import make_netns, make_nodes
 from pytest_netconform.kernel.rtnetlink import Interface
 from pytest_netconform.kernel.wiring import check_ifname, hosts_of, interfaces
 from pytest_netconform.nodes.batch import Batch, Pair

@@ -7,8 +7,8 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_netconform.kernel.driving import Attempt, drive
 from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.probing.driving import Attempt, drive
 from pytest_netconform.probes.ping import Ping, ping
 from pytest_netconform.probes.tcp import Tcp, tcp
 from pytest_netconform.probes.udp import PAYLOAD, Udp, udp

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.features import neigh_limit
+from pytest_netconform.kernel.making.features import neigh_limit
 from pytest_netconform.kernel.rtnetlink import (
     EVERY,
     Dev,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.features import require
+from pytest_netconform.kernel.making.features import require
 from pytest_netconform.kernel.rtnetlink import Interface, Request, link_add, macvlan_add, vlan_add
 from pytest_netconform.kernel.wiring import addresses_from, addresses_of
 from pytest_netconform.nodes.batch import Batch

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from functools import cache
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.commands import environment
+from pytest_netconform.kernel.processes.commands import environment
 
 DAYS = "3650"
 KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-sha256"]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.driving import Attempt
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.sockets import Open
+from pytest_netconform.kernel.probing.driving import Attempt
+from pytest_netconform.kernel.probing.sockets import Open
 from pytest_netconform.probes.sending import Aim, Fields, PortOutcome, lost, named, since_ms
 from pytest_netconform.probes.streams import (
     Connection,

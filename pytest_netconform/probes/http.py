@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.driving import Attempt
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.sockets import Open
+from pytest_netconform.kernel.probing.driving import Attempt
+from pytest_netconform.kernel.probing.sockets import Open
 from pytest_netconform.probes import http_messages
 from pytest_netconform.probes.http_messages import Incoming, Malformed, Response
 from pytest_netconform.probes.sending import Aim, Fields, PortOutcome, lost, named, since_ms

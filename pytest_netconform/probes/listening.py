@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from pytest_netconform.errors import BuildError, ProbeError
-from pytest_netconform.kernel.driving import Attempt, Wait
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.sockets import Open, open_sockets
+from pytest_netconform.kernel.probing.driving import Attempt, Wait
+from pytest_netconform.kernel.probing.sockets import Open, open_sockets
 from pytest_netconform.probes import certificates
 from pytest_netconform.probes.service import SERVICE
 from pytest_netconform.probes.serving import (

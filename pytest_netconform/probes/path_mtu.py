@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_netconform.kernel.driving import Attempt, Wait
-from pytest_netconform.kernel.icmp import LARGEST, TOO_BIG, V4, V6, Echo, EchoSocket
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.sockets import Open
+from pytest_netconform.kernel.probing.driving import Attempt, Wait
+from pytest_netconform.kernel.probing.icmp import LARGEST, TOO_BIG, V4, V6, Echo, EchoSocket
+from pytest_netconform.kernel.probing.sockets import Open
 from pytest_netconform.probes.outcome import Outcome
 from pytest_netconform.probes.ping import USUAL, answered, ip_version, sent_or_rejected
 from pytest_netconform.probes.sending import Fields, lost, named, since_ms

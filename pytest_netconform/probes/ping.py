@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.driving import Attempt, Wait
-from pytest_netconform.kernel.icmp import LARGEST, NONCE, V4, V6, Answer, Echo, EchoSocket
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.neighbour_table import occupancy
-from pytest_netconform.kernel.sockets import Open
+from pytest_netconform.kernel.probing.driving import Attempt, Wait
+from pytest_netconform.kernel.probing.icmp import LARGEST, NONCE, V4, V6, Answer, Echo, EchoSocket
+from pytest_netconform.kernel.probing.neighbour_table import occupancy
+from pytest_netconform.kernel.probing.sockets import Open
 from pytest_netconform.probes.outcome import Outcome
 from pytest_netconform.probes.sending import Fields, lost, named, rejected, since_ms
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_netconform.documents.words import suggest
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.driving import Attempt
+from pytest_netconform.kernel.probing.driving import Attempt
 from pytest_netconform.probes.outcome import Outcome
 
 NAMES = ("ping", "tcp", "udp", "dns", "http", "path_mtu")

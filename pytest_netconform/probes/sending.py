@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.icmp import V4, V6, IcmpError, Wire
-from pytest_netconform.kernel.sockets import aim, sockaddr
+from pytest_netconform.kernel.probing.icmp import V4, V6, IcmpError, Wire
+from pytest_netconform.kernel.probing.sockets import aim, sockaddr
 from pytest_netconform.probes.outcome import Outcome
 
 Fields = dict[str, Any]

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pytest_netconform.kernel.driving import Attempt, Loop, Wait
+from pytest_netconform.kernel.probing.driving import Attempt, Loop, Wait
 
 
 class Service:

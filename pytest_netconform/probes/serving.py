@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from pytest_netconform.kernel.driving import Attempt
+from pytest_netconform.kernel.probing.driving import Attempt
 from pytest_netconform.probes.http_messages import HEAD_END, LARGEST_BODY, LARGEST_HEAD
 from pytest_netconform.probes.streams import PIECE, Connection, Stream
 from pytest_netconform.probes.tls import TlsStream

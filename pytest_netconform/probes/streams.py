@@ -12,8 +12,8 @@ from collections.abc import Generator
 from contextlib import suppress
 from typing import Any, Protocol
 
-from pytest_netconform.kernel.driving import Attempt, Wait
-from pytest_netconform.kernel.icmp import icmp_errors
+from pytest_netconform.kernel.probing.driving import Attempt, Wait
+from pytest_netconform.kernel.probing.icmp import icmp_errors
 from pytest_netconform.probes.sending import WITHOUT_ICMP, Aim, Fields, lost, rejected, since_ms, told
 
 PIECE = 65536

@@ -17,12 +17,12 @@ from math import isqrt
 from typing import Any
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.echoes import Echoes
-from pytest_netconform.kernel.icmp import NONCE, V4, V6, Answer, EchoSocket, Wire
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.neighbour_table import Occupancy, occupancy
+from pytest_netconform.kernel.probing.echoes import Echoes
+from pytest_netconform.kernel.probing.icmp import NONCE, V4, V6, Answer, EchoSocket, Wire
+from pytest_netconform.kernel.probing.neighbour_table import Occupancy, occupancy
+from pytest_netconform.kernel.probing.sockets import Open, open_all
 from pytest_netconform.kernel.rtsocket import speaking
-from pytest_netconform.kernel.sockets import Open, open_all
 from pytest_netconform.probes.mesh import Mesh
 from pytest_netconform.probes.ping import Ping, answered, size_of
 from pytest_netconform.probes.sending import NOT_THE_PATH, named, since_ms

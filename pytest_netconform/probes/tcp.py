@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_netconform.kernel.driving import Attempt
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.sockets import Open
+from pytest_netconform.kernel.probing.driving import Attempt
+from pytest_netconform.kernel.probing.sockets import Open
 from pytest_netconform.probes.sending import Aim, PortOutcome, named, since_ms
 from pytest_netconform.probes.streams import connecting, leave_at_close
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TypeVar
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.driving import Attempt
+from pytest_netconform.kernel.probing.driving import Attempt
 from pytest_netconform.probes.streams import PIECE, Connection
 
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_netconform.kernel.driving import Attempt, Wait
-from pytest_netconform.kernel.icmp import icmp_errors
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.sockets import Open
+from pytest_netconform.kernel.probing.driving import Attempt, Wait
+from pytest_netconform.kernel.probing.icmp import icmp_errors
+from pytest_netconform.kernel.probing.sockets import Open
 from pytest_netconform.probes.sending import (
     NOT_THE_PATH,
     Aim,

@@ -10,9 +10,9 @@ from typing import Protocol
 from pytest_netconform.errors import Unreadable
 from pytest_netconform.facts.base import Fact
 from pytest_netconform.facts.netns import Netns
-from pytest_netconform.kernel.discovery import NetnsGone, find_netns, nsid_of
-from pytest_netconform.kernel.evidence import LiveEvidence, PlaceEvidence
 from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.observing.discovery import NetnsGone, find_netns, nsid_of
+from pytest_netconform.kernel.observing.evidence import LiveEvidence, PlaceEvidence
 from pytest_netconform.questions import Answer, Question, Target, Unknown
 from pytest_netconform.targets.observers import FROM_INSIDE, answer, netns_rows, veths
 

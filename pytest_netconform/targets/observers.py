@@ -17,8 +17,8 @@ from pytest_netconform.facts.persisted import persisted
 from pytest_netconform.facts.routes import parse_routes
 from pytest_netconform.facts.rules import parse_rules
 from pytest_netconform.facts.sysctls import Sysctl, path_of
-from pytest_netconform.kernel.evidence import Evidence
-from pytest_netconform.kernel.tables import SYSCTL_FILES
+from pytest_netconform.kernel.observing.evidence import Evidence
+from pytest_netconform.kernel.observing.tables import SYSCTL_FILES
 from pytest_netconform.questions import Answer, Question, Target, Unknown
 
 Rows = tuple[Fact, ...]

@@ -11,8 +11,8 @@ from glob import has_magic
 from pytest_netconform.errors import Unreadable, Untold
 from pytest_netconform.facts.files import File, file_of
 from pytest_netconform.facts.sysctls import parse_sysctl_dump
-from pytest_netconform.kernel.evidence import INTERRUPTED, failure, refuse_secret
-from pytest_netconform.kernel.tables import COMMANDS, LEGACY, SECRET_SYSCTLS, path_matches
+from pytest_netconform.kernel.observing.evidence import INTERRUPTED, failure, refuse_secret
+from pytest_netconform.kernel.observing.tables import COMMANDS, LEGACY, SECRET_SYSCTLS, path_matches
 from pytest_netconform.targets.recordings import ABOUT, Recording, unescaped
 
 STATUS = re.compile(r"-?[0-9]{1,5}")

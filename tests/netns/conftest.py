@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_netconform.kernel import userns
+from pytest_netconform.kernel.making import userns
 from pytest_netconform.nodes import Net, Node
 
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel import filters
+from pytest_netconform.kernel.capturing import filters
 from pytest_netconform.nodes import Capture, Net, Netns
 from pytest_netconform.nodes.capture import merged, write
 
@@ -254,7 +254,7 @@ def test_a_size_that_makes_no_sense_is_refused(two: tuple[Netns, Netns], options
 def test_a_filter_without_tcpdump_says_so(two: tuple[Netns, Netns], monkeypatch: pytest.MonkeyPatch) -> None:
     two[0].run("true")  # its init is sh's
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr("pytest_netconform.kernel.commands.SBIN", ())
+    monkeypatch.setattr("pytest_netconform.kernel.processes.commands.SBIN", ())
     with pytest.raises(BuildError, match="a filter needs tcpdump, which is not installed"):
         filters.compiled(two[0].namespaces, "eth0", "icmp", {})
     with two[0].capture("eth0") as capture:

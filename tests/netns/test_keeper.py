@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import BuildError, CommandFailed
-from pytest_netconform.kernel import keeper, processes
-from pytest_netconform.kernel.popen import Process
+from pytest_netconform.kernel.processes import inits, keeper
+from pytest_netconform.kernel.processes.popen import Process
 from pytest_netconform.nodes import Net, Netns, Node
 
 NodeMaker = Callable[[str], Node]
@@ -39,8 +39,8 @@ def children(pid: int) -> list[str]:
 
 
 def keeper_pid() -> int:
-    assert processes._keeper is not None
-    return processes._keeper.process.pid
+    assert inits._keeper is not None
+    return inits._keeper.process.pid
 
 
 def test_a_command_is_known_by_its_number_outside(place: Netns, eventually: Eventually) -> None:
@@ -111,10 +111,10 @@ def test_a_command_heeds_the_signals_that_its_init_ignores(place: Netns) -> None
 
 
 def test_what_cannot_start_the_keeper_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    processes.end_keeper()
+    inits.end_keeper()
     broken = tmp_path / "keeper.py"
     broken.write_text("raise SystemExit('no such luck')")
-    monkeypatch.setattr(processes, "PROGRAM", broken)
+    monkeypatch.setattr(inits, "PROGRAM", broken)
     with (
         Net() as net,
         pytest.raises(BuildError, match="one: no PID namespace: the keeper ended: no such luck"),
@@ -126,7 +126,7 @@ def test_it_ends_with_those_that_use_it_and_leaves_no_process() -> None:
     script = (
         "import os; from pytest_netconform.nodes import Net\n"
         "with Net() as net: net.netns('one').run('true')\n"
-        "from pytest_netconform.kernel.processes import _keeper; print(_keeper.process.pid)"
+        "from pytest_netconform.kernel.processes.inits import _keeper; print(_keeper.process.pid)"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, check=True)

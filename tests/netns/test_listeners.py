@@ -218,7 +218,7 @@ def test_a_fork_meets_no_thread_and_takes_no_socket_along() -> None:
 
 
 def test_fifty_listeners_serve_two_hundred_at_once(a: Node, b: Node) -> None:
-    from pytest_netconform.kernel.driving import drive
+    from pytest_netconform.kernel.probing.driving import drive
     from pytest_netconform.probes.http import http
 
     ports = [b.listen(0, "http", body=b"ok").port for _ in range(50)]

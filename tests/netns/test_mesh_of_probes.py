@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.neighbour_table import occupancy
+from pytest_netconform.kernel.probing.neighbour_table import occupancy
 from pytest_netconform.nodes import Net, hosts
 
 

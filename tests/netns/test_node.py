@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.mounts import ABSENT_ETC
+from pytest_netconform.kernel.making.mounts import ABSENT_ETC
 from pytest_netconform.nodes import Netns, Node
 
 NodeMaker = Callable[[str], Node]

@@ -269,7 +269,7 @@ def test_a_ping_leaves_no_descriptor_and_no_thread(
 
 @pytest.mark.parametrize("dst", ["192.0.2.2", "2001:db8::2"])
 def test_hundreds_side_by_side_do_not_drown_in_each_others_replies(pair: tuple[Node, Node], dst: str) -> None:
-    from pytest_netconform.kernel.driving import drive
+    from pytest_netconform.kernel.probing.driving import drive
     from pytest_netconform.probes.ping import ping
 
     outcomes = drive(ping(pair[0].namespaces, dst, timeout_s=20) for _ in range(600))

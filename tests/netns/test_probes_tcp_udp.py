@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.driving import drive
+from pytest_netconform.kernel.probing.driving import drive
 from pytest_netconform.nodes import Net, Netns, Node
 from pytest_netconform.probes.tcp import tcp
 

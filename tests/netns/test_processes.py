@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import CommandFailed
-from pytest_netconform.kernel.popen import Process
+from pytest_netconform.kernel.processes.popen import Process
 from pytest_netconform.nodes import Net, Netns, Node
 
 NodeMaker = Callable[[str], Node]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel import neighbour_table
-from pytest_netconform.kernel.icmp import EchoSocket, Rejection
-from pytest_netconform.kernel.neighbour_table import Occupancy, occupancy
+from pytest_netconform.kernel.probing import neighbour_table
+from pytest_netconform.kernel.probing.icmp import EchoSocket, Rejection
+from pytest_netconform.kernel.probing.neighbour_table import Occupancy, occupancy
 from pytest_netconform.nodes import Net, Netns
 from pytest_netconform.probes import ping, sweep
 

@@ -14,8 +14,8 @@ import pytest
 
 from pytest_netconform import fabrics
 from pytest_netconform.fabrics import Fabric
-from pytest_netconform.kernel.discovery import HeldNetns
-from pytest_netconform.kernel.evidence import LiveEvidence
+from pytest_netconform.kernel.observing.discovery import HeldNetns
+from pytest_netconform.kernel.observing.evidence import LiveEvidence
 from pytest_netconform.nodes import Net, Node
 from pytest_netconform.questions import Question, Unknown
 from pytest_netconform.suites.judging import Judge
@@ -239,7 +239,7 @@ print(json.dumps(said))
 
 def test_a_namespace_that_others_hold_now_is_not_gone(host: Node) -> None:
     code = """
-from pytest_netconform.kernel.discovery import FoundNetns
+from pytest_netconform.kernel.observing.discovery import FoundNetns
 inode = os.stat("/run/netns/alone").st_ino
 with FoundNetns(inode, "alone", 4194304, ["/proc/4194304/ns/net"]).entered() as namespaces:
     print(json.dumps(namespaces.inode == inode))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel import features
+from pytest_netconform.kernel.making import features
 from pytest_netconform.kernel.rtnetlink import EVERY
 from pytest_netconform.nodes import Device, Net, Netns, tunnels
 

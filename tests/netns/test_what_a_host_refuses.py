@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import BuildError, CommandFailed
-from pytest_netconform.kernel import processes, syscalls, userns
+from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.making import userns
+from pytest_netconform.kernel.processes import inits
 from pytest_netconform.nodes import Net, Node
 
 
@@ -85,7 +87,7 @@ def test_in_a_user_namespace_a_node_does_without(
 def test_a_node_that_cannot_have_its_own_proc_says_so(
     monkeypatch: pytest.MonkeyPatch, descriptors: Callable[[], int]
 ) -> None:
-    monkeypatch.setattr(processes, "PROC", "nothing")
+    monkeypatch.setattr(inits, "PROC", "nothing")
     with Net() as net:
         one = net.node("one")
         before = descriptors()
@@ -133,7 +135,7 @@ def test_without_capabilities_the_fixtures_skip_and_say_why(
 
 def test_root_without_capabilities_is_no_root() -> None:
     assert userns.may_make()
-    script = "from pytest_netconform.kernel.userns import may_make; print(may_make())"
+    script = "from pytest_netconform.kernel.making.userns import may_make; print(may_make())"
     command = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", sys.executable, "-c", script]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout == "False\n"

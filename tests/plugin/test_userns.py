@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel import userns
+from pytest_netconform.kernel.making import userns
 
 Nobody = Callable[..., subprocess.CompletedProcess[str]]
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.commands import SBIN
+from pytest_netconform.kernel.processes.commands import SBIN
 from pytest_netconform.nodes import Node
 
 pytestmark = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_netconform.explain.causes import Evidence, Observation, find_cause
-from pytest_netconform.kernel.counters import parse_counters
+from pytest_netconform.kernel.observing.counters import parse_counters
 
 QUIET = Observation("router", {}, {"lo": True, "lan": True, "eth1": True})
 BROKEN = Observation("node1", {"IpInAddrErrors": 2}, {"lo": False, "eth0": False, "cali1": True})

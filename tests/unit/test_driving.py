@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.driving import Attempt, Loop, Wait, drive
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.sockets import Open
+from pytest_netconform.kernel.probing.driving import Attempt, Loop, Wait, drive
+from pytest_netconform.kernel.probing.sockets import Open
 from pytest_netconform.probes.registry import NAMES, probe
 
 HERE = Namespaces.here("here")

@@ -15,7 +15,7 @@ from dictionary import Dictionary, load_all
 from pytest_netconform.checks.base import Kind
 from pytest_netconform.checks.registry import kinds, register
 from pytest_netconform.facts.base import Fact
-from pytest_netconform.kernel.tables import SYSCTL_FILES
+from pytest_netconform.kernel.observing.tables import SYSCTL_FILES
 from pytest_netconform.suites.judging import Judge
 from pytest_netconform.suites.library import Library
 from pytest_netconform.targets.replay import open_recordings

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_netconform.kernel.icmp import V4, V6, Answer, Echo, EchoSocket, _marks
+from pytest_netconform.kernel.probing.icmp import V4, V6, Answer, Echo, EchoSocket, _marks
 
 IDENT, NONCE = b"\x12\x34\x56\x78", b"noncenon"
 ECHO = Echo("192.0.2.2", 84, IDENT, NONCE)

@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
-from pytest_netconform.kernel import listed
-from pytest_netconform.kernel.listed import Entry
+from pytest_netconform.kernel.impairing import listed
+from pytest_netconform.kernel.impairing.listed import Entry
 from pytest_netconform.kernel.netlink import ATTRIBUTE, Message
 
 ONE, TWO = socket.inet_aton("10.0.0.0"), socket.inet_aton("192.0.2.2")

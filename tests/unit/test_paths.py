@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import Unreadable
-from pytest_netconform.kernel.evidence import read_files, read_sysctls
+from pytest_netconform.kernel.observing.evidence import read_files, read_sysctls
 from pytest_netconform.kernel.paths import content, matching
 
 Nobody = Callable[..., subprocess.CompletedProcess[str]]
 ASKING = """
 import sys
 from pytest_netconform.errors import Unreadable
-from pytest_netconform.kernel.evidence import read_files
+from pytest_netconform.kernel.observing.evidence import read_files
 for pattern in sys.argv[1:]:
     try:
         print("found", *(file.path for file in read_files(pattern)))

@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_netconform.kernel.tables import COMMANDS, LEGACY, SECRET_FILES, SECRET_SYSCTLS, is_secret
+from pytest_netconform.kernel.observing.tables import (
+    COMMANDS,
+    LEGACY,
+    SECRET_FILES,
+    SECRET_SYSCTLS,
+    is_secret,
+)
 from pytest_netconform.recording import asked, script
 from pytest_netconform.suites.library import builtin_suites
 from pytest_netconform.suites.loading import load_suite

@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel import mounts, syscalls
-from pytest_netconform.kernel.keeper import MOST_BYTES
-from pytest_netconform.kernel.popen import Process, Streams, encoding_of
+from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.making import mounts
+from pytest_netconform.kernel.processes.keeper import MOST_BYTES
+from pytest_netconform.kernel.processes.popen import Process, Streams, encoding_of
 from pytest_netconform.kernel.threads import Handle, inside
 
 PROC = "proc"

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.ends import End
-from pytest_netconform.kernel.listed import KINDS, Entry, listed, v6_address
+from pytest_netconform.kernel.impairing.ends import End
+from pytest_netconform.kernel.impairing.listed import KINDS, Entry, listed, v6_address
 from pytest_netconform.kernel.rtsocket import PATIENCE_S
 
 RTNLGRP_IPV6_ROUTE = 11

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.ends import End
+from pytest_netconform.kernel.impairing.ends import End
 from pytest_netconform.kernel.netlink import ATTRIBUTE, attribute
 
 RTM_NEWQDISC, RTM_DELQDISC, RTM_GETQDISC = 36, 37, 38

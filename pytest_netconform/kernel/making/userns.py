@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel import mounts, syscalls
+from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.making import mounts
 from pytest_netconform.kernel.syscalls import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS
 
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21

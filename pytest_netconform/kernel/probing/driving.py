@@ -19,7 +19,7 @@ from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.sockets import Open, Opened, open_sockets
+from pytest_netconform.kernel.probing.sockets import Open, Opened, open_sockets
 
 T = TypeVar("T")
 FEW = 16

@@ -11,7 +11,8 @@ import os
 import stat
 from functools import cache
 
-from pytest_netconform.kernel import etc, syscalls
+from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.making import etc
 from pytest_netconform.kernel.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID
 
 FORWARDING = "/proc/sys/net/ipv4/ip_forward"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.making import make_netns
+from pytest_netconform.kernel.making.fresh import make_netns
 from pytest_netconform.kernel.rtnetlink import Request, link_add, vlan_add, vxlan_add
 from pytest_netconform.kernel.rtsocket import Rtnetlink
 

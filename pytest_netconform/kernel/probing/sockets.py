@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from pytest_netconform.kernel import syscalls
-from pytest_netconform.kernel.icmp import SIOCGIFINDEX, SO_BINDTODEVICE, SO_MARK, V4, Wire
 from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.probing.icmp import SIOCGIFINDEX, SO_BINDTODEVICE, SO_MARK, V4, Wire
 from pytest_netconform.kernel.threads import in_a_thread
 
 Opened = socket.socket | OSError

@@ -18,10 +18,16 @@ from typing import Protocol
 
 from pytest_netconform.errors import CommandFailed, NetconformError, Unreadable
 from pytest_netconform.facts.files import File, file_of
-from pytest_netconform.kernel import legacy
 from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.observing import legacy
+from pytest_netconform.kernel.observing.tables import (
+    COMMANDS,
+    LARGEST_FILE,
+    LEGACY,
+    SECRET_SYSCTLS,
+    is_secret,
+)
 from pytest_netconform.kernel.paths import NOT_THERE, content, matching
-from pytest_netconform.kernel.tables import COMMANDS, LARGEST_FILE, LEGACY, SECRET_SYSCTLS, is_secret
 
 DEADLINE_S = 60.0
 LONGEST_SAID = 400

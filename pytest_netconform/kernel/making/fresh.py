@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from functools import cache
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel import mounts, syscalls, userns
+from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.making import mounts, userns
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.threads import enter, in_a_thread
 

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 
-from pytest_netconform.kernel.popen import Process
+from pytest_netconform.kernel.processes.popen import Process
 
 Command = str | Sequence[str]
 Running = Process | subprocess.Popen[str]

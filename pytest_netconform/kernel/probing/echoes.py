@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from pytest_netconform.kernel.icmp import HEADER_SIZE, NONCE, V4, EchoSocket
+from pytest_netconform.kernel.probing.icmp import HEADER_SIZE, NONCE, V4, EchoSocket
 
 HEAD, REPLY = struct.Struct("!BBHHH"), struct.Struct("!B3xHH8s")
 SOURCE = slice(12, 16)

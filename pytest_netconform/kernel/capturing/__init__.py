@@ -1,0 +1,1 @@
+"""Packets, as the kernel hands them to a packet socket."""

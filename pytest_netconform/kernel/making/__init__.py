@@ -1,0 +1,1 @@
+"""How namespaces are made, and what makes one a machine."""

@@ -1,0 +1,1 @@
+"""Sockets inside namespaces, driven by one epoll, and what ICMP says."""

@@ -1,0 +1,1 @@
+"""Commands inside namespaces, and what ends and buries them."""
