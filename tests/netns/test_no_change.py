@@ -142,7 +142,8 @@ class Watch:
             told = self.node.read(log)
             found += told[self.heard.get(log, 0) :].splitlines()
             self.heard[log] = len(told)
-        ours = re.compile(rf"{MARK}\d|table ip mark\d|# new generation")
+        # the kernel's own reports of the groups that it listens to make neighbours of these
+        ours = re.compile(rf"{MARK}\d|table ip mark\d|# new generation|ff02::\S+ .*\bNOARP\b")
         return [line for line in found if not ours.search(line)]
 
 
