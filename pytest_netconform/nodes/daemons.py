@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pytest_netconform.errors import BuildError
@@ -19,6 +21,8 @@ MOST_BYTES = 1 << 16
 SHOWN_LINES = 20
 LISTENS = {"tcp": "0A", "udp": "07"}
 """The states of sockets that wait for whoever comes (TCP_LISTEN, and TCP_CLOSE, which udp has)."""
+PLAIN = re.compile(r"[\w\s./:=,@%+'\"-]+")
+"""A command that needs no shell."""
 PORT = re.compile(r"(tcp|udp)/(\d+)")
 
 
@@ -31,6 +35,7 @@ class Daemon:
     def __init__(self, where: str, command: Command, process: Process, log: int) -> None:
         self.where, self.command, self.process = where, shown(command), process
         self._log, self._last = log, ""
+        self._heard = 0
 
     def __repr__(self) -> str:
         state = "runs" if self.process.poll() is None else f"ended with {self.process.returncode}"
@@ -65,8 +70,29 @@ class Daemon:
         return os.pread(self._log, MOST_BYTES, max(0, size - MOST_BYTES)).decode(errors="replace")
 
     def reload(self) -> None:
-        """Send SIGHUP, which has most daemons read their configuration again."""
+        """Send SIGHUP, which has most daemons read their configuration anew; `await_output` tells when."""
+        self._heard = os.fstat(self._log).st_size if self._log >= 0 else 0
         self.process.send_signal(signal.SIGHUP)
+
+    def await_output(self, pattern: str | re.Pattern[str], timeout_s: float = 5.0) -> None:
+        """Wait for a line that matches, of what it has written since its start, or its last `reload`.
+
+        Raises: BuildError if it ends, or says nothing of the kind in time.
+        """
+        wanted = re.compile(pattern)
+        self._await(lambda: wanted.search(self._since()), timeout_s, _words(wanted))
+
+    def _since(self) -> str:
+        size = os.fstat(self._log).st_size
+        return os.pread(self._log, MOST_BYTES, max(self._heard, size - MOST_BYTES)).decode(errors="replace")
+
+    def _await(self, holds: Callable[[], object], timeout_s: float, words: str) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not holds():
+            if self.process.ended(0.01):  # most things that it can do give no event
+                raise BuildError(self.told("ended before it was ready; it must stay in the foreground"))
+            if time.monotonic() > deadline:
+                raise BuildError(self.told(f"was not ready within {timeout_s:g} s: {words}"))
 
     def stop(self, grace_s: float = 2.0) -> None:
         """Send SIGTERM, and SIGKILL to all of its process group if that does not end it in time."""
@@ -96,10 +122,12 @@ def start(
     """Start a daemon, in the foreground, and wait until it is ready.
 
     Shape:  *ready* is `tcp/22` or `udp/53`, for a socket that waits there; a Path, for a file that is to
-            appear; a compiled expression, for a line of output; or a function, for the first true value.
+            appear; a compiled expression, for a line of output; or a function, for the first true value. A
+            *command* that needs sh should `exec` the daemon, which signals are meant for.
     Raises: BuildError if it ends, or is not ready in time; it is stopped then.
     """
     is_ready = _condition(namespaces, ready)
+    command = _without_shell(command)
     log = os.memfd_create("daemon")
     try:
         process: Running = namespaces.popen(command, env=env, stdout=log, stderr=log)
@@ -112,17 +140,20 @@ def start(
         os.close(log)
         raise TypeError(f"{namespaces.name}: a daemon needs a namespace of ours, which can end it")
     daemon = Daemon(namespaces.name, command, process, log)
-    deadline = time.monotonic() + timeout_s
     try:
-        while not is_ready(daemon):
-            if process.ended(0.01):  # most things that it can do give no event
-                raise BuildError(daemon.told("ended before it was ready; it must stay in the foreground"))
-            if time.monotonic() > deadline:
-                raise BuildError(daemon.told(f"was not ready within {timeout_s:g} s: {_words(ready)}"))
+        daemon._await(lambda: is_ready(daemon), timeout_s, _words(ready))
         return daemon
     except BaseException:
         daemon.stop(grace_s=0)
         raise
+
+
+def _without_shell(command: Command) -> Command:
+    """Split a command that needs no shell, for signals would reach the shell, not the daemon."""
+    if isinstance(command, str) and PLAIN.fullmatch(command):
+        with suppress(ValueError):  # a quote that is not closed: let sh say so
+            return shlex.split(command)
+    return command
 
 
 def _condition(namespaces: Namespaces, ready: Ready) -> Callable[[Daemon], object]:

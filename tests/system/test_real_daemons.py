@@ -58,7 +58,7 @@ def test_dnsmasq_answers(pair: tuple[Node, Node]) -> None:
         assert right.dns("192.0.2.1", "seven.test").replied
         left.write("/etc/dnsmasq.hosts", "192.0.2.8 eight.test\n")
         dnsmasq.reload()
-        assert eventually(lambda: "read /etc/dnsmasq.hosts" in dnsmasq.output)
+        dnsmasq.await_output(r"read /etc/dnsmasq\.hosts")
         assert right.dns("192.0.2.1", "eight.test").replied
     assert right.dns("192.0.2.1", "eight.test").refused
 
