@@ -274,6 +274,7 @@ class Sweep:
 
     def _settle(self) -> None:
         """Take what arrives, until all is answered or nothing has come for a while."""
+        self._watch()
         deadline = time.monotonic() + self.timeout_s
         quiet_s = (
             QUIET_S if any(self.results) else QUIET_S / 5

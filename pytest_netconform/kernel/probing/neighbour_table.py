@@ -30,7 +30,9 @@ class Occupancy:
     def room(self) -> int:
         """Count the entries that may be made; some of what is free is left to others."""
         free = self.limit - self.entries
-        return max(free * 9 // 10 if self.known else free // 4, 0)
+        if not self.known or free <= 0:  # permanent ones are among the entries, and take no room
+            return self.limit // 4
+        return free * 9 // 10
 
     @property
     def is_full(self) -> bool:
