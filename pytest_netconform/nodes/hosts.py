@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from ipaddress import ip_address
 from itertools import permutations
 from typing import Any, overload
 
 from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel.probing.driving import drive
-from pytest_netconform.kernel.probing.neighbour_table import occupancy
 from pytest_netconform.kernel.rtnetlink import neigh_replace
 from pytest_netconform.kernel.wiring import lladdr
 from pytest_netconform.nodes.batch import Batch, Pair
@@ -17,8 +15,9 @@ from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.namespaces import Netns
 from pytest_netconform.probes import registry
 from pytest_netconform.probes.mesh import Mesh
+from pytest_netconform.probes.neighbourhood import Member, Neighbourhood
 from pytest_netconform.probes.outcome import Outcome
-from pytest_netconform.probes.sweep import Member, Sweep
+from pytest_netconform.probes.sweep import Sweep
 
 
 class Hosts(Sequence[Netns]):
@@ -63,19 +62,27 @@ class Hosts(Sequence[Netns]):
         members = self._members(version)
         if name == "ping":
             return Sweep(members, timeout_s=timeout_s, **options).run()
-        attempt = registry.probe(name)
-        pairs = list(permutations(members, 2))
-        family = ip_address(members[0].address).version
-        before = occupancy(family)
-        outcomes = drive(
-            attempt(one.namespaces, other.address, *args, timeout_s=timeout_s, **options)
-            for one, other in pairs
-        )
-        after, silent = occupancy(family), any(outcome.lost or outcome.rejected for outcome in outcomes)
-        if silent and after.refused > before.refused:  # it says nothing about the path
-            raise ProbeError(f"{name} between {len(self)} hosts: {after.said_full()}")
-        named = ((one.namespaces.name, other.namespaces.name) for one, other in pairs)
-        return Mesh.of(name, [host.name for host in self], dict(zip(named, outcomes, strict=True)))
+        outcomes = self._probed(name, Neighbourhood(members), *args, timeout_s=timeout_s, **options)
+        return Mesh.of(name, [host.name for host in self], outcomes)
+
+    def _probed(
+        self, name: str, hood: Neighbourhood, *args: Any, **options: Any
+    ) -> dict[tuple[str, str], Outcome]:
+        """Probe block by block, where the table of neighbours has no room for all at once."""
+        attempt, blocks = registry.probe(name), hood.blocks()
+        outcomes: dict[tuple[str, str], Outcome] = {}
+        refused = hood.table().refused
+        for block in blocks:
+            pairs = [(hood.members[one], hood.members[other]) for one, own in block for other in own]
+            found = drive(attempt(one.namespaces, other.address, *args, **options) for one, other in pairs)
+            names = ((one.namespaces.name, other.namespaces.name) for one, other in pairs)
+            outcomes.update(zip(names, found, strict=True))
+            if len(blocks) > 1:
+                hood.forget(block)
+        table, silent = hood.table(), any(each.lost or each.rejected for each in outcomes.values())
+        if silent and table.refused > refused:  # it says nothing about the path
+            raise ProbeError(f"{name} between {len(self)} hosts: {table.said_full()}")
+        return outcomes
 
     def _members(self, version: int | None) -> list[Member]:
         """Give each host with the address that it is reached at.

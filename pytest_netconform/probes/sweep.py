@@ -8,22 +8,18 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
-from ipaddress import ip_address
-from math import isqrt
 from typing import Any
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.probing.echoes import Echoes
-from pytest_netconform.kernel.probing.icmp import NONCE, V4, V6, Answer, EchoSocket, Wire
-from pytest_netconform.kernel.probing.neighbour_table import Occupancy, occupancy
+from pytest_netconform.kernel.probing.icmp import NONCE, Answer, EchoSocket
 from pytest_netconform.kernel.probing.sockets import Open, open_all
-from pytest_netconform.kernel.rtsocket import speaking
 from pytest_netconform.probes.mesh import Mesh
+from pytest_netconform.probes.neighbourhood import SMALLEST_BLOCK, Member, Neighbourhood, Pairs
 from pytest_netconform.probes.ping import Ping, answered, size_of
 from pytest_netconform.probes.sending import NOT_THE_PATH, named, since_ms
 
@@ -31,18 +27,7 @@ QUIET_S = 0.01
 """How long nothing must arrive before the neighbours of a block are forgotten."""
 PATIENCE_S = 10.0
 """How long we try to find room for neighbours."""
-SMALLEST_BLOCK = 4
 Result = float | Ping
-Pairs = list[tuple[int, list[int]]]
-"""Sources, each with its destinations; both by number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One of those that ping each other."""
-
-    namespaces: Namespaces
-    address: str
 
 
 @dataclass
@@ -72,14 +57,6 @@ class Sweep:
     _size: int = 0
     _nonce: bytes = field(default_factory=lambda: os.urandom(NONCE))
 
-    @property
-    def version(self) -> int:
-        return ip_address(self.members[0].address).version
-
-    @property
-    def wire(self) -> Wire:
-        return V4 if self.version == 4 else V6
-
     def run(self) -> Mesh:
         """Send everything and wait for the answers.
 
@@ -88,17 +65,17 @@ class Sweep:
         everyone = range(len(self.members))
         self.results = [{} for _ in everyone]
         self._sent = [{} for _ in everyone]
-        self._size = size_of(f"ping between {len(self.members)} hosts", self.version, self.size)
+        self._size = size_of(self._who, self._hood.version, self.size)
         with ExitStack() as stack:
             stack.callback(self._epoll.close)
             self._open(stack)
-            before = occupancy(self.version)
-            self._send_all(everyone)
+            before = self._hood.table()
+            self._send_all()
             self._await_all()
             self._give_up()
-            after = occupancy(self.version)
+            after = self._hood.table()
             if after.crowded and after.entries > before.entries:  # permanent ones are counted, too
-                self._forget([(source, []) for source in everyone])
+                self._forget()
         return self._mesh()
 
     def _mesh(self) -> Mesh:
@@ -132,26 +109,25 @@ class Sweep:
         )
 
     def _open(self, stack: ExitStack) -> None:
-        wire = self.wire
+        wire = self._hood.wire
         wanted = [Open(each.namespaces, wire.family, socket.SOCK_RAW, wire.proto) for each in self.members]
-        with named(f"ping between {len(self.members)} hosts"):
+        with named(self._who):
             socks = open_all(wanted)
             for number, (member, sock) in enumerate(zip(self.members, socks, strict=True)):
                 stack.callback(sock.close)
-                echo_socket = EchoSocket(member.namespaces, self.version, sock)
+                echo_socket = EchoSocket(member.namespaces, self._hood.version, sock)
                 echo_socket.configure(df=self.df, ttl=self.ttl, mark=self.mark, source=self.source)
                 self._echoes.append(Echoes(echo_socket, number, self._nonce, self._size))
 
-    def _send_all(self, everyone: range) -> None:
+    def _send_all(self) -> None:
         """Send block by block; then once more what we may have spoilt ourselves."""
-        table = occupancy(self.version)
-        size = self._block_size(table)
-        for block in _blocks(everyone, size):
+        refused, blocks = self._hood.table().refused, self._hood.blocks()
+        for block in blocks:
             self._send_block(block)
-            if size < len(everyone):
+            if len(blocks) > 1:
                 self._settle()
                 self._forget(block)
-        if occupancy(self.version).refused > table.refused:  # perhaps that of who should have replied
+        if self._hood.table().refused > refused:  # perhaps that of who should have replied
             self._doubt_all()
         self._send_again()
 
@@ -162,23 +138,23 @@ class Sweep:
         """
         deadline, crowded_out = time.monotonic() + PATIENCE_S, False
         if self._doubtful:
-            self._forget([(source, []) for source in range(len(self.members))])
+            self._forget()
         while self._doubtful and time.monotonic() < deadline:
-            table = occupancy(self.version)
+            table = self._hood.table()
             part = list(self._doubtful)[: max(SMALLEST_BLOCK, table.room // 4)]
             for pair in part:
                 del self._doubtful[pair]
             self._send_block(_grouped(part))
             self._await_all()
             crowded_out = not self._doubtful.keys().isdisjoint(part)
-            if occupancy(self.version).refused > table.refused:
+            if self._hood.table().refused > table.refused:
                 self._doubt_all()
             elif sum(map(len, self._sent)) == len(part):  # this network is not only slow
                 break
             self._give_up()
             self._forget(_grouped(part))
         if crowded_out and self._doubtful:
-            raise ProbeError(self._full())
+            raise ProbeError(f"{self._who}: {self._hood.table().said_full()}")
         for (source, destination), start in self._doubtful.items():
             self._sent[source].setdefault(destination, start)
 
@@ -188,14 +164,6 @@ class Sweep:
             self._doubtful.update({(source, destination): start for destination, start in sent.items()})
             sent.clear()
 
-    def _block_size(self, table: Occupancy) -> int:
-        """Choose how many hosts may be in a block, which with another takes two neighbours for each pair."""
-        n = len(self.members)
-        needed = n * (n - 1)
-        if needed <= table.room or needed * (1 - self._known()) <= table.room:
-            return n
-        return max(SMALLEST_BLOCK, isqrt(table.room // 4))  # others need neighbours too
-
     def _send_block(self, pairs: Pairs) -> None:
         for source, destinations in pairs:
             self._send(source, destinations)
@@ -203,7 +171,7 @@ class Sweep:
     def _send(self, source: int, destinations: list[int]) -> None:
         """Send from one host; the kernel carries most requests there and back before it lets go of us."""
         echoes, results, sent = self._echoes[source], self.results[source], self._sent[source]
-        clock, packed, sockaddrs = time.monotonic, self._packed, self._sockaddrs
+        clock, packed, sockaddrs = time.monotonic, self._hood.packed, self._hood.sockaddrs
         for destination in destinations:
             start = clock()
             try:
@@ -220,13 +188,13 @@ class Sweep:
             else:
                 sent[destination] = start
                 if reply is not None:
-                    self._note(source, reply[0], socket.inet_ntop(self.wire.family, reply[1]))
+                    self._note(source, reply[0], socket.inet_ntop(self._hood.wire.family, reply[1]))
 
     def _sent_after_all(self, source: int, destination: int, error: OSError) -> bool:
         """Try once more, as the error may be of an earlier request; else note our own kernel's refusal."""
         self._take(source)
         try:
-            self._echoes[source].send(destination, self._sockaddrs[destination])
+            self._echoes[source].send(destination, self._hood.sockaddrs[destination])
         except OSError as again:
             error = again
         else:
@@ -276,9 +244,7 @@ class Sweep:
         """Take what arrives, until all is answered or nothing has come for a while."""
         self._watch()
         deadline = time.monotonic() + self.timeout_s
-        quiet_s = (
-            QUIET_S if any(self.results) else QUIET_S / 5
-        )  # where nobody ever answers, haste spoils nothing
+        quiet_s = QUIET_S if any(self.results) else QUIET_S / 5  # where nobody answers, haste spoils nothing
         while any(self._sent) and (arrived := self._epoll.poll(quiet_s)) and time.monotonic() < deadline:
             for fd, _ in arrived:
                 self._take(self._numbers[fd])
@@ -305,44 +271,20 @@ class Sweep:
                 self._become(source, destination, lost=True, waited_ms=since_ms(start))
             sent.clear()
 
-    def _forget(self, pairs: Pairs) -> None:
-        """Have the kernel forget what these learned of each other, and so drop what waits for an address."""
+    def _forget(self, pairs: Pairs | None = None) -> None:
+        """Have the kernel forget what these, or all, learned of each other; doubt what has no answer."""
         self._doubt_all()
-        numbers = {number for source, own in pairs for number in (source, *own)}
-        packed = {self._packed[number] for number in numbers}
-        for _, rtnetlink in speaking([self.members[number].namespaces for number in numbers]):
-            rtnetlink.forget_neighbours(self.wire.family, packed)
-        for number in numbers:  # the kernel tells who waited that the host is unreachable
-            self._take(number)
-
-    def _known(self) -> float:
-        """Estimate by the first, the middle and the last which part of the others everybody knows already."""
-        asked = {0, len(self.members) // 2, len(self.members) - 1}
-        known = [
-            rtnetlink.count_neighbours(self.wire.family, self._packed)
-            for _, rtnetlink in speaking([self.members[number].namespaces for number in asked])
-        ]
-        return min(known) / (len(self.members) - 1)
+        hood = self._hood
+        for number in hood.forget_all() if pairs is None else hood.forget(pairs):
+            self._take(number)  # the kernel tells who waited that the host is unreachable
 
     @cached_property
-    def _packed(self) -> list[bytes]:
-        return [socket.inet_pton(self.wire.family, member.address) for member in self.members]
+    def _hood(self) -> Neighbourhood:
+        return Neighbourhood(self.members)
 
-    @cached_property
-    def _sockaddrs(self) -> list[tuple[str, int]]:
-        return [(member.address, 0) for member in self.members]
-
-    def _full(self) -> str:
-        return f"ping between {len(self.members)} hosts: {occupancy(self.version).said_full()}"
-
-
-def _blocks(everyone: range, size: int) -> Iterator[Pairs]:
-    """Pair every host with every other, block by block, so that few neighbours are needed at a time."""
-    parts = [everyone[start : start + size] for start in range(0, len(everyone), size)]
-    for number, one in enumerate(parts):
-        yield [(source, [each for each in one if each != source]) for source in one]
-        for other in parts[number + 1 :]:
-            yield [*((source, list(other)) for source in one), *((source, list(one)) for source in other)]
+    @property
+    def _who(self) -> str:
+        return f"ping between {len(self.members)} hosts"
 
 
 def _grouped(pairs: Sequence[tuple[int, int]]) -> Pairs:

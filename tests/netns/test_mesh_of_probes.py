@@ -8,8 +8,9 @@ from itertools import count
 import pytest
 
 from pytest_netconform.errors import ProbeError
-from pytest_netconform.kernel.probing.neighbour_table import occupancy
-from pytest_netconform.nodes import Net, hosts
+from pytest_netconform.kernel.probing.neighbour_table import Occupancy, occupancy
+from pytest_netconform.nodes import Net
+from pytest_netconform.probes import neighbourhood
 
 
 def test_every_host_connects_to_every_other(net: Net) -> None:
@@ -37,10 +38,20 @@ def test_silence_where_neighbours_found_no_room_is_no_loss(net: Net, monkeypatch
     lan = net.lan(3, subnet="10.200.0.0/24")
     refused = count()
     monkeypatch.setattr(
-        hosts, "occupancy", lambda version: replace(occupancy(version), refused=next(refused))
+        neighbourhood, "occupancy", lambda version: replace(occupancy(version), refused=next(refused))
     )
     assert not lan.mesh("tcp", 80).replied
     for host in lan:
         host.run("iptables -A INPUT -p tcp -j DROP")
     with pytest.raises(ProbeError, match="tcp between 3 hosts: the machine's table of neighbours is full"):
         lan.mesh("tcp", 80, timeout_s=0.1)
+
+
+def test_where_the_table_has_little_room_they_go_block_by_block(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lan = net.lan(12, subnet="10.200.0.0/24")
+    little = Occupancy(1024, 950, 0, known=True)
+    monkeypatch.setattr(neighbourhood, "occupancy", lambda _: little)
+    assert lan.mesh("tcp", 80) == {("*", "*"): "refused"}
+    assert sum(len(host.neighs) for host in lan) < 40

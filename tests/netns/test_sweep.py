@@ -16,13 +16,13 @@ from pytest_netconform.kernel.probing import neighbour_table
 from pytest_netconform.kernel.probing.icmp import EchoSocket, Rejection
 from pytest_netconform.kernel.probing.neighbour_table import Occupancy, occupancy
 from pytest_netconform.nodes import Net, Netns
-from pytest_netconform.probes import ping, sweep
+from pytest_netconform.probes import neighbourhood, ping, sweep
 
 
 def room(monkeypatch: pytest.MonkeyPatch, entries: int) -> None:
     """Have the table look as if it had so much room."""
     monkeypatch.setattr(
-        sweep, "occupancy", lambda _: Occupancy(1024, 1024 - entries * 10 // 9 - 1, 0, known=True)
+        neighbourhood, "occupancy", lambda _: Occupancy(1024, 1024 - entries * 10 // 9 - 1, 0, known=True)
     )
 
 
