@@ -276,7 +276,7 @@ class Sweep:
         self._doubt_all()
         hood = self._hood
         for number in hood.forget_all() if pairs is None else hood.forget(pairs):
-            self._take(number)  # the kernel tells who waited that the host is unreachable
+            self._echoes[number].socket.discard()  # the kernel tells who waited that nobody is there
 
     @cached_property
     def _hood(self) -> Neighbourhood:

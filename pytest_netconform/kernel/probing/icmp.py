@@ -205,6 +205,17 @@ class EchoSocket:
         self._early = []
         return taken
 
+    def discard(self) -> None:
+        """Throw away what has arrived, replies and errors."""
+        for queue in (socket.MSG_ERRQUEUE, 0):
+            while True:
+                try:
+                    self.sock.recv(1, queue)
+                except BlockingIOError:
+                    break
+                except OSError:  # an error, which is in the error queue too
+                    continue
+
     def _packet(self, echo: Echo) -> bytes:
         padding = echo.size - self.wire.header - HEADER_SIZE - NONCE
         body = echo.ident + echo.nonce + bytes(padding)
