@@ -211,6 +211,7 @@ static unsigned eth0(int i) { return BRIDGE - 1 + 2 * i; }
 static void add_bridge(int sock)
 {
 	unsigned off = 0;
+	unsigned char no = 0;
 	size_t m = message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	link_header(BRIDGE, false);
 	text(IFLA_IFNAME, "br0");
@@ -219,10 +220,29 @@ static void add_bridge(int sock)
 	attribute(IFLA_INFO_KIND, "bridge", 6);
 	size_t data = nest(IFLA_INFO_DATA);
 	attribute(IFLA_BR_STP_STATE, &off, 4);
+	attribute(IFLA_BR_MCAST_SNOOPING, &no, 1);
 	end(data);
 	end(info);
 	finish(m);
 	carry_out(sock, 1);
+}
+
+static void set_bridge_up(int sock)
+{
+	unsigned char yes = 1;
+	size_t m = message(RTM_NEWLINK, 0);
+	link_header(BRIDGE, true);
+	finish(m);
+	m = message(RTM_NEWLINK, 0);
+	link_header(BRIDGE, false);
+	size_t info = nest(IFLA_LINKINFO);
+	attribute(IFLA_INFO_KIND, "bridge", 6);
+	size_t data = nest(IFLA_INFO_DATA);
+	attribute(IFLA_BR_MCAST_SNOOPING, &yes, 1);
+	end(data);
+	end(info);
+	finish(m);
+	carry_out(sock, 2);
 }
 
 static void add_pair(int i, int ns)
@@ -294,10 +314,7 @@ static double build(int n, int *ns, int *sock)
 		add_address(i);
 		carry_out(sock[i], 2);
 	}
-	size_t m = message(RTM_NEWLINK, 0);
-	link_header(BRIDGE, true);
-	finish(m);
-	carry_out(sock[0], 1);
+	set_bridge_up(sock[0]);
 	for (int i = 1; i <= n; i++)
 		await_up(sock[0], port(i));
 	for (int i = 1; i <= n; i++)

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.rtnetlink import Request, addr_add, bridge_add, link_delete, link_up, veth_add
+from pytest_netconform.kernel.rtnetlink import (
+    Request,
+    addr_add,
+    bridge_add,
+    bridge_set,
+    link_delete,
+    link_up,
+    veth_add,
+)
 from pytest_netconform.kernel.rtsocket import Rtnetlink, speaking
 from pytest_netconform.kernel.wiring import lladdr
 from pytest_netconform.nodes.devices import Bridge, Device
@@ -68,7 +76,7 @@ class Batch:
         try:
             _do(_by_netns(self._creations()))
             _do(_by_netns(self._settings()))
-            _do(_by_netns((bridge.netns, link_up(bridge)) for bridge, _ in self._bridges))
+            _do(_by_netns(self._forwarding()))
             self._await()
             _do(self._later)
         except BaseException:
@@ -76,17 +84,18 @@ class Batch:
             raise
 
     def _creations(self) -> Iterator[tuple[Netns, Request]]:
-        """Make all devices, ports as ports: a further request for each would take half as long again.
-
-        The bridges are set up at the very end: each port that comes up makes one that is up look at all its
-        ports, and flood them with what IPv6 says of the newcomer.
-        """
+        """Make all devices, ports as ports: a further request for each would take half as long again."""
         for bridge, mtu in self._bridges:
             pinned = lladdr(bridge.ifindex)  # or it would take another with each port
-            yield (
-                bridge.netns,
-                bridge_add(bridge.ifname, index=bridge.ifindex, mtu=mtu, address=pinned, stp=False),
+            request = bridge_add(
+                bridge.ifname,
+                index=bridge.ifindex,
+                mtu=mtu,
+                address=pinned,
+                stp=False,
+                mcast_snooping=False,
             )
+            yield bridge.netns, request
         for pair in self._pairs:
             nets = (pair.first.netns.namespaces.net, pair.second.netns.namespaces.net)
             assert nets[0] is not None
@@ -112,6 +121,16 @@ class Batch:
                 yield device.netns, addr_add(device, address)
         for pair in self._pairs:
             yield pair.second.netns, link_up(pair.second)
+
+    def _forwarding(self) -> Iterator[tuple[Netns, Request]]:
+        """Set up the bridges, and have them look after multicasts, as all do, when their ports are there.
+
+        Or each port that comes up would make its bridge look at all the others, and flood them with what IPv6
+        says of the newcomer.
+        """
+        for bridge, _ in self._bridges:
+            yield bridge.netns, link_up(bridge)
+            yield bridge.netns, bridge_set(bridge, mcast_snooping=True)
 
     def _await(self) -> None:
         ends = [end for pair in self._pairs for end in (pair.first, pair.second)]

@@ -76,3 +76,10 @@ def test_what_cannot_be_is_refused_before_anything_is_built(
 
 def test_the_fixture_builds_one(lan: Callable[..., object]) -> None:
     assert repr(lan(2, subnet="192.0.2.0/24")) == "<2 hosts on <br0 of lan>>"
+
+
+def test_its_bridge_is_as_any_other_when_it_is_built(net: Net) -> None:
+    br0 = net.lan(3, "192.0.2.0/24").bridge.netns.links["br0"]
+    assert br0.info is not None
+    assert {"UP", "LOWER_UP"} <= set(br0.flags)
+    assert (br0.info["mcast_snooping"], br0.info["stp_state"]) == (1, 0)

@@ -169,6 +169,7 @@ def test_what_is_wrong_is_said_with_the_deed_and_the_word(build: Build, words: s
     [
         (lambda: rt.link_set(ETH0, up=False, mtu=1400), "link set eth0 down mtu 1400"),
         (lambda: rt.link_master(ETH0, Dev("br0", 8)), "link set eth0 master br0"),
+        (lambda: rt.bridge_set(ETH0, mcast_snooping=True), "link set eth0 type bridge mcast_snooping 1"),
         (lambda: rt.port_set(ETH0, hairpin=True), "link set eth0 type bridge_slave hairpin 1"),
         (lambda: rt.addr_delete(ETH0, ADDRESS), "addr delete 192.0.2.1/24 dev eth0"),
         (

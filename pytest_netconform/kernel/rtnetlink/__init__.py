@@ -6,7 +6,14 @@ that names the deed, before anything is sent.
 
 from pytest_netconform.kernel.rtnetlink.addresses import addr_add, addr_delete
 from pytest_netconform.kernel.rtnetlink.base import Dev, Interface, Request
-from pytest_netconform.kernel.rtnetlink.kinds import bridge_add, macvlan_add, port_set, vlan_add, vxlan_add
+from pytest_netconform.kernel.rtnetlink.kinds import (
+    bridge_add,
+    bridge_set,
+    macvlan_add,
+    port_set,
+    vlan_add,
+    vxlan_add,
+)
 from pytest_netconform.kernel.rtnetlink.links import (
     link_add,
     link_delete,
@@ -38,6 +45,7 @@ __all__ = [
     "addr_add",
     "addr_delete",
     "bridge_add",
+    "bridge_set",
     "fdb_add",
     "fdb_delete",
     "link_add",

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_netconform.kernel.rtnetlink.attributes import Attribute, be16, ip, u8, u12, u24, u32
 from pytest_netconform.kernel.rtnetlink.base import Dev, Request, deed, one_of
-from pytest_netconform.kernel.rtnetlink.links import link_add, slave_set
+from pytest_netconform.kernel.rtnetlink.links import kind_set, link_add, slave_set
 
 MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
 CENTISECONDS = 100
@@ -92,6 +92,13 @@ def bridge_add(
         + Br.MCAST_SNOOPING(mcast_snooping)
     )
     return link_add(ifname, "bridge", index=index, mtu=mtu, address=address, up=up, info=info)
+
+
+@deed("link set {} type bridge")
+def bridge_set(dev: Dev, *, mcast_snooping: bool) -> Request:
+    """Change a bridge."""
+    what = f"mcast_snooping {int(mcast_snooping)}"
+    return kind_set(dev, "bridge", what, Br.MCAST_SNOOPING(mcast_snooping))
 
 
 @deed("link set {} type bridge_slave")

@@ -165,6 +165,12 @@ def link_delete(dev: Dev) -> Request:
     return Request(f"link delete {dev.ifname}", RTM_DELLINK, 0, _header(dev.ifindex, None))
 
 
+def kind_set(dev: Dev, kind: str, what: str, data: bytes) -> Request:
+    """Change what a link has as one of its *kind*."""
+    body = _header(dev.ifindex, None) + Ifla.LINKINFO(Info.KIND(kind) + Info.DATA(data))
+    return Request(f"link set {dev.ifname} type {kind} {what}", RTM_NEWLINK, 0, body)
+
+
 def slave_set(dev: Dev, kind: str, what: str, data: bytes) -> Request:
     """Change a link as the port that it is, of a *kind* of master."""
     body = _header(dev.ifindex, None) + Ifla.LINKINFO(Info.SLAVE_KIND(kind) + Info.SLAVE_DATA(data))
