@@ -149,7 +149,7 @@ def meshing(yard: Yardstick, n: int) -> Iterator[Figure]:
 def cold_hosts() -> int:
     """Count the hosts that crowd nobody out of the table; others would be forgotten at the end of a mesh."""
     table = occupancy(4)
-    return isqrt(min(table.room, table.limit * 3 // 4 - table.entries))
+    return max(2, isqrt(max(0, min(table.room, table.limit * 3 // 4 - table.entries))))
 
 
 def commanding(yard: Yardstick, _: int) -> Iterator[Figure]:
