@@ -116,6 +116,7 @@ class Sweep:
             for number, (member, sock) in enumerate(zip(self.members, socks, strict=True)):
                 stack.callback(sock.close)
                 echo_socket = EchoSocket(member.namespaces, self._hood.version, sock)
+                echo_socket.make_room(len(self.members))
                 echo_socket.configure(df=self.df, ttl=self.ttl, mark=self.mark, source=self.source)
                 self._echoes.append(Echoes(echo_socket, number, self._nonce, self._size))
 
@@ -167,6 +168,9 @@ class Sweep:
     def _send_block(self, pairs: Pairs) -> None:
         for source, destinations in pairs:
             self._send(source, destinations)
+            self._watch(source)
+            if self._numbers:  # what comes late must not wait in its socket until all is sent
+                self._take_arrived(self._epoll.poll(0))
 
     def _send(self, source: int, destinations: list[int]) -> None:
         """Send from one host; the kernel carries most requests there and back before it lets go of us."""
@@ -191,14 +195,16 @@ class Sweep:
                     self._note(source, reply[0], socket.inet_ntop(self._hood.wire.family, reply[1]))
 
     def _sent_after_all(self, source: int, destination: int, error: OSError) -> bool:
-        """Try once more, as the error may be of an earlier request; else note our own kernel's refusal."""
-        self._take(source)
-        try:
-            self._echoes[source].send(destination, self._hood.sockaddrs[destination])
-        except OSError as again:
-            error = again
-        else:
-            return True
+        """Try again while the errors are of earlier requests; else note our own kernel's refusal."""
+        earlier = True
+        while earlier:
+            earlier = self._take(source)
+            try:
+                self._echoes[source].send(destination, self._hood.sockaddrs[destination])
+            except OSError as again:
+                error = again
+            else:
+                return True
         if error.errno == errno.ENOBUFS:
             self._doubtful[source, destination] = time.monotonic()
         elif error.errno in NOT_THE_PATH:
@@ -210,10 +216,16 @@ class Sweep:
             )
         return False
 
-    def _take(self, source: int) -> None:
-        """Take all that has arrived at one host, replies and errors."""
-        for answer in self._echoes[source].socket.answers():
+    def _take(self, source: int) -> bool:
+        """Take all that has arrived at one host, replies and errors; say whether there was anything."""
+        answers = self._echoes[source].socket.answers()
+        for answer in answers:
             self._note_answer(source, answer)
+        return bool(answers)
+
+    def _take_arrived(self, arrived: list[tuple[int, int]]) -> None:
+        for fd, _ in arrived:
+            self._take(self._numbers[fd])
 
     def _note(self, source: int, destination: int, by: str) -> None:
         start = self._sent[source].pop(destination, None)
@@ -225,7 +237,7 @@ class Sweep:
         elif by == self.members[destination].address:
             self.results[source][destination] = rtt_ms
         else:
-            self._become(source, destination, replied=True, by=by, rtt_ms=rtt_ms)
+            self._become(source, destination, failed=f"answered by {by}", by=by, rtt_ms=rtt_ms)
 
     def _note_answer(self, source: int, answer: Answer) -> None:
         """Note an ICMP error, or a reply that came with one."""
@@ -242,28 +254,23 @@ class Sweep:
 
     def _settle(self) -> None:
         """Take what arrives, until all is answered or nothing has come for a while."""
-        self._watch()
         deadline = time.monotonic() + self.timeout_s
         quiet_s = QUIET_S if any(self.results) else QUIET_S / 5  # where nobody answers, haste spoils nothing
         while any(self._sent) and (arrived := self._epoll.poll(quiet_s)) and time.monotonic() < deadline:
-            for fd, _ in arrived:
-                self._take(self._numbers[fd])
+            self._take_arrived(arrived)
 
-    def _watch(self) -> None:
-        """Watch the hosts that await replies; to watch all from the start would slow each ping down."""
-        for number, sent in enumerate(self._sent):
-            sock = self._echoes[number].socket.sock
-            if sent and sock.fileno() not in self._numbers:
-                self._epoll.register(sock, select.EPOLLIN)
-                self._numbers[sock.fileno()] = number
+    def _watch(self, source: int) -> None:
+        """Watch a host if it awaits replies; to watch all from the start would slow each ping down."""
+        sock = self._echoes[source].socket.sock
+        if self._sent[source] and sock.fileno() not in self._numbers:
+            self._epoll.register(sock, select.EPOLLIN)
+            self._numbers[sock.fileno()] = source
 
     def _await_all(self) -> None:
         """Take what arrives, until all is answered or the time of the last is over."""
-        self._watch()
         last = max((start for sent in self._sent for start in sent.values()), default=0.0)
         while any(self._sent) and (left_s := last + self.timeout_s - time.monotonic()) > 0:
-            for fd, _ in self._epoll.poll(left_s):
-                self._take(self._numbers[fd])
+            self._take_arrived(self._epoll.poll(left_s))
 
     def _give_up(self) -> None:
         for source, sent in enumerate(self._sent):

@@ -13,9 +13,9 @@ import pytest
 
 from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel.probing import neighbour_table
-from pytest_netconform.kernel.probing.icmp import EchoSocket, Rejection
+from pytest_netconform.kernel.probing.icmp import Echo, EchoSocket, Rejection
 from pytest_netconform.kernel.probing.neighbour_table import Occupancy, occupancy
-from pytest_netconform.nodes import Net, Netns
+from pytest_netconform.nodes import Device, Net, Netns
 from pytest_netconform.probes import neighbourhood, ping, sweep
 
 
@@ -166,6 +166,34 @@ def test_a_ping_that_finds_the_table_full_tries_again(net: Net, monkeypatch: pyt
         hosts[0].ping(hosts[1], timeout_s=0.1)
     monkeypatch.setattr(ping, "occupancy", lambda _: Occupancy(1024, 10, 0, known=True))
     assert hosts[0].ping(hosts[1]).rejected == "ENOBUFS"
+
+
+def test_replies_that_come_late_find_room(net: Net) -> None:
+    hosts = net.lan(120, subnet="10.200.0.0/16", permanent_neighs=True)
+    with Device.of(hosts[0], "eth0").rate(4000, "out", queue_ms=2000):
+        mesh = hosts.mesh(timeout_s=5)
+    assert mesh.all_replied
+    assert max(mesh["host1", host.name].rtt_ms or 0 for host in hosts[1:]) > 5
+
+
+def test_more_replies_than_a_usual_buffer_holds_are_kept(net: Net) -> None:
+    one, other = net.lan(2, subnet="10.200.0.0/16")
+    with one.namespaces.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sock:
+        echoes = EchoSocket(one.namespaces, 4, sock)
+        echoes.make_room(1000)
+        for number in range(1000):
+            assert echoes.send(Echo.new(other.address(), 84)) is None, number
+        assert len(echoes.answers()) == 1000
+
+
+def test_a_reply_of_somebody_else_is_none(net: Net) -> None:
+    hosts = net.lan(3, subnet="10.200.0.0/16")
+    hosts[1].add_addr("lo", "10.200.0.77/32")
+    hosts[1].run("nft add table ip t; nft 'add chain ip t o { type filter hook postrouting priority 300; }'")
+    hosts[1].run("nft add rule ip t o icmp type echo-reply ip saddr set 10.200.0.77")
+    mesh = hosts.mesh(timeout_s=0.3)
+    assert mesh == {("*", "*"): "replied", ("*", "host2"): "failed"}
+    assert mesh["host1", "host2"].failed == "answered by 10.200.0.77"
 
 
 def test_nothing_stays_open(net: Net, descriptors: Callable[[], int]) -> None:

@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from pytest_netconform.kernel.namespaces import Namespaces
 
 LARGEST, QUOTED = 65535, 2048
+SO_RCVBUFFORCE, TRUESIZE = 33, 2304
+"""What a reply takes of a socket's buffer: up to a page's half with its management."""
 TOO_BIG = ("fragmentation-needed", "packet-too-big")
 HEADER_SIZE = NONCE = 8
 EXTENDED_ERROR = struct.Struct("=IBBBBII")
@@ -204,6 +207,13 @@ class EchoSocket:
         taken = self._early + self._errors()[0] + list(self._replies())
         self._early = []
         return taken
+
+    def make_room(self, replies: int) -> None:
+        """Have the socket keep so many replies unread, as far as we may."""
+        for option in (SO_RCVBUFFORCE, socket.SO_RCVBUF):
+            with suppress(PermissionError):
+                self.sock.setsockopt(socket.SOL_SOCKET, option, replies * TRUESIZE)
+                return
 
     def discard(self) -> None:
         """Throw away what has arrived, replies and errors."""
