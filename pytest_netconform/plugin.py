@@ -82,3 +82,11 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     from pytest_netconform.probes.mesh import compared
 
     return compared(left, right)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+    if call.excinfo and "pytest_netconform.errors" in sys.modules and not item.config.option.fulltrace:
+        from pytest_netconform.report.tracebacks import shorten
+
+        shorten(call.excinfo)

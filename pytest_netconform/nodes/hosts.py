@@ -14,7 +14,7 @@ from pytest_netconform.nodes.batch import Batch, Pair
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.namespaces import Netns
 from pytest_netconform.probes import registry
-from pytest_netconform.probes.mesh import Mesh
+from pytest_netconform.probes.mesh import Mesh, ranges
 from pytest_netconform.probes.neighbourhood import Member, Neighbourhood
 from pytest_netconform.probes.outcome import Outcome
 from pytest_netconform.probes.sweep import Sweep
@@ -37,10 +37,16 @@ class Hosts(Sequence[Netns]):
         return iter(self._hosts)
 
     @overload
-    def __getitem__(self, at: int) -> Netns: ...
+    def __getitem__(self, at: int | str) -> Netns: ...
     @overload
     def __getitem__(self, at: slice) -> Sequence[Netns]: ...
-    def __getitem__(self, at: int | slice) -> Netns | Sequence[Netns]:
+    def __getitem__(self, at: int | str | slice) -> Netns | Sequence[Netns]:
+        """Give a host by its place, from 0, or by its name: `hosts["host7"]`."""
+        if isinstance(at, str):
+            found = next((host for host in self._hosts if host.name == at), None)
+            if found is None:
+                raise KeyError(f"{self!r} have no {at!r}, but {ranges(host.name for host in self)}")
+            return found
         return self._hosts[at]
 
     def mesh(

@@ -12,6 +12,7 @@ from pytest_netconform.probes.outcome import WORDS, Outcome
 
 Pair = tuple[str, str]
 MOST_LINES = 20
+MOST_FATES = 3
 NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
@@ -91,7 +92,15 @@ class Mesh(Mapping[Pair, Outcome]):
     def __repr__(self) -> str:
         counts = Counter(self.verdicts.values())
         said = ", ".join(f"{counts[word]:,} {word}" for word in WORDS if counts[word])
-        return f"Mesh({self.probe} between {len(self.names)} hosts: {said or 'nothing'})"
+        fates = [
+            f"{line} {word}"
+            for word in WORDS[1:]
+            for line in grouped([pair for pair, each in self.verdicts.items() if each == word])
+        ]
+        most = "".join(f"; {fate}" for fate in fates[:MOST_FATES]) + (
+            "; ..." if len(fates) > MOST_FATES else ""
+        )
+        return f"Mesh({self.probe} between {len(self.names)} hosts: {said or 'nothing'}{most})"
 
     def expected(self, other: object) -> dict[Pair, str | None] | None:
         """Read what the other side of a comparison says of every pair; None if it is nothing to compare with.
@@ -143,7 +152,7 @@ def compared(left: object, right: object) -> list[str] | None:
         left, right = right, left
     if not isinstance(left, Mesh) or left.expected(right) is None:
         return None
-    return [f"{left!r} == what is expected", *left.differences(right)]
+    return ["the mesh is not as expected", *left.differences(right)]
 
 
 def grouped(pairs: Sequence[Pair]) -> list[str]:
