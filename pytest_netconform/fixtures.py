@@ -119,10 +119,11 @@ def dummy(_netconform_net: Net) -> Callable[..., Device]:
 
 
 @pytest.fixture
-def topology(_netconform_net: Net) -> Callable[..., Net]:
+def topology(_netconform_net: Net, request: pytest.FixtureRequest) -> Callable[..., Net]:
     """Build a declared topology: `topology("two-racks.topology.yaml")`, `topology(nodes={...}, links={...})`.
 
-    Gives the net: `net["node1"]`. Scope: function. Needs root, or netconform_userns. Teardown destroys it.
+    A file is looked for beside the test, then from where pytest was started. Gives the net: `net["node1"]`.
+    Scope: function. Needs root, or netconform_userns. Teardown destroys it.
     """
 
     def build(path: str | Path | None = None, /, **declared: Any) -> Net:
@@ -130,8 +131,10 @@ def topology(_netconform_net: Net) -> Callable[..., Net]:
 
         from pytest_netconform.topology import load_topology, topology_of
 
-        found = topology_of(**declared) if path is None else load_topology(Path(path))
-        return found.build(_netconform_net)
+        if path is None:
+            return topology_of(**declared).build(_netconform_net)
+        beside = request.path.parent / path
+        return load_topology(beside if beside.exists() else Path(path)).build(_netconform_net)
 
     return build
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pytest_netconform.documents.words import closest
 from pytest_netconform.errors import BuildError
 from pytest_netconform.facts import sysctls
 from pytest_netconform.kernel.namespaces import Namespaces
@@ -20,6 +21,20 @@ def path_of(name: str) -> str:
         return sysctls.path_of(name)
     except ValueError as error:
         raise BuildError(str(error)) from None
+
+
+def meant(path: str) -> str:
+    """Name the sysctl that was probably meant by a path that this kernel does not have; nothing if it has it.
+
+    Devices come and go, so that for one of them what stands for every device is looked at.
+    """
+    parts = path.split("/")
+    if len(parts) == 5 and parts[2] in ("conf", "neigh"):
+        parts[3] = "default"
+    place = ROOT.joinpath(*parts[:-1])
+    if not place.is_dir() or (place / parts[-1]).exists():
+        return ""
+    return closest(parts[-1], sorted(each.name for each in place.iterdir()))
 
 
 class Sysctls:
@@ -39,7 +54,8 @@ class Sysctls:
         try:
             text = self._namespaces.call((ROOT / path_of(name)).read_text).strip()
         except (FileNotFoundError, NotADirectoryError):
-            raise KeyError(f"{self._namespaces.name} has no sysctl {name}") from None
+            hint = self._namespaces.call(meant, path_of(name))
+            raise KeyError(f"{self._namespaces.name} has no sysctl {name}{hint}") from None
         return int(text) if text.lstrip("-").isdecimal() else text
 
     def __setitem__(self, name: str, value: int | str) -> None:
@@ -52,6 +68,9 @@ class Sysctls:
             raise BuildError(f"{where}: {name} belongs to the host; a namespace has only net of its own")
         try:
             self._namespaces.call(self._write, ROOT / path, f"{value}\n")
+        except FileNotFoundError:
+            hint = self._namespaces.call(meant, path)
+            raise BuildError(f"{where} has no sysctl {name}{hint}") from None
         except OSError as error:
             raise BuildError(f"{where}: sysctl {name}={value}: {error.strerror}") from error
 

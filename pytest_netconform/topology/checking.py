@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pytest_netconform.documents import Document, KeyPath, suggest
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.rtnetlink import Interface, rule_add
-from pytest_netconform.kernel.sysctls import path_of
+from pytest_netconform.kernel.sysctls import meant, path_of
 from pytest_netconform.kernel.wiring import Network, check_apart, check_ifname, host, network_of, room, within
 from pytest_netconform.nodes.net import check_name
 from pytest_netconform.topology.envelope import EndModel, LinkModel, NodeModel, RouteModel, TopologyModel
@@ -32,6 +32,7 @@ class _Checker:
     nodes: dict[str, NodeModel] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     devs: dict[str, set[str]] = field(default_factory=dict)
+    problems: int = 0
 
     def topology(self) -> Topology:
         declared = self.model.nodes
@@ -44,12 +45,17 @@ class _Checker:
             self._holds(("nodes", name), check_name, name, node.kind == "node", key=True)
         for name, link in self.model.links.items():
             self.links.append(self._link(name, link))
+        routes = (
+            []
+            if self.problems
+            else [each for name, node in self.nodes.items() for each in self._routes(name, node)]
+        )
         return Topology(
             name=self.model.topology,
             title=self.model.title,
             kinds={name: node.kind for name, node in self.nodes.items()},
             links=tuple(self.links),
-            routes=tuple(route for name, node in self.nodes.items() for route in self._routes(name, node)),
+            routes=tuple(routes),  # which rest on the links: what is wrong with those would be told twice
             rules=tuple(self._rules()),
             sysctls=tuple(self._sysctls()),
         )
@@ -62,12 +68,12 @@ class _Checker:
             self._only_once((*at, "ends"), declared)
         named = declared if isinstance(declared, dict) else dict.fromkeys(declared)
         if len(named) < 2:
-            self.document.report((*at, "ends"), f"a link has two ends or more, got {len(named)}")
+            self._report((*at, "ends"), f"a link has two ends or more, got {len(named)}")
         bridged = model.bridge or len(named) > 2
         if bridged:
             self._holds(at, check_name, name, False, key=True)
             if name in self.nodes:
-                self.document.report(
+                self._report(
                     at, f"there is a node {name!r} too, but this link's bridge needs that name", key=True
                 )
         chosen = self._chosen(at, named, subnets)
@@ -97,12 +103,12 @@ class _Checker:
         for node, own in declared.items():
             for address in own:
                 if taken.count(address.ip) > 1:
-                    self.document.report((*at, "ends", node, "addr"), f"address {address.ip} is given twice")
+                    self._report((*at, "ends", node, "addr"), f"address {address.ip} is given twice")
         others = [node for node in ends if node not in declared]
         free = [_free(network, {ip for ip in taken if ip in network}, len(others)) for network in subnets]
         for network, addresses in zip(subnets, free, strict=True):
             if len(addresses) < len(others):
-                self.document.report((*at, "subnet"), f"subnet {network} has no room for {len(ends)} ends")
+                self._report((*at, "subnet"), f"subnet {network} has no room for {len(ends)} ends")
                 return declared
         return declared | dict(
             zip(others, zip(*free, strict=True) if free else [()] * len(others), strict=True)
@@ -118,14 +124,14 @@ class _Checker:
         """Name the device of an end: as declared, else the first ethN that the node has not."""
         where = (*at, "ends", node)
         if node not in self.nodes:
-            self.document.report(where, f"no node {node!r}{suggest(node, self.nodes)}", key=True)
+            self._report(where, f"no node {node!r}{suggest(node, self.nodes)}", key=True)
         taken = self.devs.setdefault(node, set())
         dev = end if isinstance(end, str) else end.dev if end else None
         if dev is None:
             dev = next(name for name in map("eth{}".format, range(len(taken) + 1)) if name not in taken)
         self._holds(where, check_ifname, dev)
         if dev in taken or dev == "lo":
-            self.document.report(where, f"{node} has a device {dev!r} already")
+            self._report(where, f"{node} has a device {dev!r} already")
         taken.add(dev)
         return dev
 
@@ -149,7 +155,7 @@ class _Checker:
         network = None if model.dst == "default" else self._tried((*at, "dst"), network_of, model.dst)
         if model.dev is not None and model.dev not in self.devs.get(node, ()):
             known = suggest(model.dev, sorted(self.devs.get(node, ())))
-            self.document.report((*at, "dev"), f"{node} has no device {model.dev!r}{known}")
+            self._report((*at, "dev"), f"{node} has no device {model.dev!r}{known}")
         if model.via is None:
             yield from self._tried_route(
                 at, Route(node, model.dst, ((None, model.dev),) if model.dev else (), options)
@@ -161,7 +167,7 @@ class _Checker:
             if own and (network is None or network.version == version):
                 yield from self._tried_route(at, Route(node, model.dst, own, options))
             elif network is not None and network.version == version and ways:
-                self.document.report(via, f"no IPv{version} address leads to {network}")
+                self._report(via, f"no IPv{version} address leads to {network}")
 
     def _ways(
         self, at: KeyPath, node: str, via: str, model: RouteModel
@@ -178,7 +184,7 @@ class _Checker:
                 yield gateway, own.dev
                 return
         if not model.onlink or model.dev is None:
-            self.document.report(at, f"{gateway} is on no link of {node}")
+            self._report(at, f"{gateway} is on no link of {node}")
         yield gateway, model.dev
 
     def _neighbour(
@@ -187,7 +193,7 @@ class _Checker:
         ends = [(end, own) for link, own in shared if name != node and (end := link.of(name))]
         if not ends:
             neighbours = {end.node for link, _ in shared for end in link.ends} - {node}
-            self.document.report(at, f"no neighbour {name!r}{suggest(name, sorted(neighbours))}")
+            self._report(at, f"no neighbour {name!r}{suggest(name, sorted(neighbours))}")
         versions = set()
         for end, own in ends:
             for address in end.addresses:
@@ -195,7 +201,7 @@ class _Checker:
                     versions.add(address.version)
                     yield address.ip, own.dev
         if ends and not versions:
-            self.document.report(at, f"{name} has no address on a link with {node}")
+            self._report(at, f"{name} has no address on a link with {node}")
 
     def _tried_route(self, at: KeyPath, route: Route) -> Iterator[Route]:
         devices = {dev: _Planned(dev) for _, dev in route.ways if dev}
@@ -216,15 +222,21 @@ class _Checker:
                 at: KeyPath = ("nodes", name, "sysctl", sysctl)
                 path = self._tried(at, path_of, sysctl, key=True)
                 if path is not None and not path.startswith("net/"):
-                    self.document.report(
+                    self._report(
                         at, f"{sysctl} belongs to the host; a namespace has only net of its own", key=True
                     )
+                elif path is not None and (hint := meant(path)):
+                    self._report(at, f"no sysctl {sysctl}{hint}", key=True)
                 yield name, sysctl, value
+
+    def _report(self, at: KeyPath, message: str, *, key: bool = False) -> None:
+        self.problems += 1
+        self.document.report(at, message, key=key)
 
     def _only_once(self, at: KeyPath, names: list[str]) -> None:
         for number, name in enumerate(names):
             if name in names[:number]:
-                self.document.report((*at, number), f"{name!r} is named twice")
+                self._report((*at, number), f"{name!r} is named twice")
 
     def _holds(self, at: KeyPath, check: Callable[..., None], *args: Any, key: bool = False) -> bool:
         """Call what may refuse; reports why it does."""
@@ -240,7 +252,7 @@ class _Checker:
         try:
             return make(*args)
         except BuildError as error:
-            self.document.report(at, str(error), key=key)
+            self._report(at, str(error), key=key)
             return None
 
 

@@ -16,8 +16,11 @@ SUFFIX = ".topology.yaml"
 def load_topology(path: Path, file: str | None = None) -> Topology:
     """Read a topology file; *file* is its name in messages.
 
-    Raises: DocumentError with every problem, each with its line and column.
+    Raises: DocumentError with every problem, each with its line and column; BuildError for a file of another
+            name.
     """
+    if not path.name.endswith(SUFFIX):
+        raise BuildError(f"{path}: the name of a topology's file ends in {SUFFIX}")
     document = load(path, file or str(path))
     topology = _read(document)
     if topology and topology.name != (stem := path.name.removesuffix(SUFFIX)):

@@ -1,4 +1,4 @@
-"""What pytest shows of an error that we raise: the line of the test and the sentence, and nothing of our inside."""
+"""What pytest shows of an error that we raise: the line of the test, and the sentence."""
 
 from __future__ import annotations
 

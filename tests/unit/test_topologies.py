@@ -92,11 +92,7 @@ def test_all_that_is_wrong_is_told_at_its_place(tmp_path: Path) -> None:
     text = """
 topology: rack
 nodes:
-  node1:
-    routes:
-      - {dst: default, via: rooter}
-      - {dst: 10.0.0.0/8, via: 203.0.113.1}
-      - {dst: 10.0.0.0/8, dev: eth9}
+  node1: {}
   node2: {rules: [{table: 100, action: blackhole}], sysctl: {vm.swappiness: 1}}
   router: {}
 links:
@@ -115,24 +111,54 @@ links:
         load(tmp_path, text)
     assert told(error) == [
         "racks.topology.yaml:2:11: a topology has its file's name: expected 'racks', got 'rack'",
+        "racks.topology.yaml:5:19: rule add: "
+        "a lookup needs a table, goto a priority, and what is neither has none",
+        "racks.topology.yaml:5:62: vm.swappiness belongs to the host; a namespace has only net of its own",
+        "racks.topology.yaml:10:25: no node 'nod2' (did you mean 'node2'?)",
+        "racks.topology.yaml:12:14: subnet 192.0.2.128/25 overlaps 192.0.2.0/24",
+        "racks.topology.yaml:12:30: subnet 10.0.0.1/24: 10.0.0.1/24 has host bits set",
+        "racks.topology.yaml:13:19: node1 has a device 'eth0' already",
+        "racks.topology.yaml:13:32: device name 'a-name-that-is-too-long' has 23 bytes; Linux takes 15",
+        "racks.topology.yaml:14:57: address 203.0.113.7 is outside its subnet 198.51.100.0/30",
+        "racks.topology.yaml:15:56: address 198.51.100.9 is given twice",
+        "racks.topology.yaml:15:86: address 198.51.100.9 is given twice",
+        "racks.topology.yaml:16:18: subnet 198.51.100.16/30 has no room for 3 ends",
+        "racks.topology.yaml:17:15: a link has two ends or more, got 1",
+        "racks.topology.yaml:17:23: 'node1' is named twice",
+    ]
+
+
+def test_routes_are_looked_at_when_the_links_are_sound(tmp_path: Path) -> None:
+    text = """
+topology: racks
+nodes:
+  node1:
+    routes:
+      - {dst: default, via: rooter}
+      - {dst: 10.0.0.0/8, via: 203.0.113.1}
+      - {dst: 10.0.0.0/8, dev: eth9}
+    sysctl: {net.ipv4.ip_fwd: 1, net.ipv4.conf.eth0.rp_filtre: 1, net.ipv4.conf.eth7.rp_filter: 2}
+  router: {}
+links:
+  one: {subnet: 192.0.2.0/24, ends: [node1, router]}
+"""
+    with pytest.raises(DocumentError) as error:
+        load(tmp_path, text)
+    assert told(error) == [
         "racks.topology.yaml:6:29: no neighbour 'rooter' (did you mean 'router'?)",
         "racks.topology.yaml:7:32: 203.0.113.1 is on no link of node1",
-        "racks.topology.yaml:8:32: node1 has no device 'eth9' (did you mean 'eth4'?)",
-        "racks.topology.yaml:9:19: rule add: "
-        "a lookup needs a table, goto a priority, and what is neither has none",
-        "racks.topology.yaml:9:62: vm.swappiness belongs to the host; a namespace has only net of its own",
-        "racks.topology.yaml:14:25: no node 'nod2' (did you mean 'node2'?)",
-        "racks.topology.yaml:16:14: subnet 192.0.2.128/25 overlaps 192.0.2.0/24",
-        "racks.topology.yaml:16:30: subnet 10.0.0.1/24: 10.0.0.1/24 has host bits set",
-        "racks.topology.yaml:17:19: node1 has a device 'eth0' already",
-        "racks.topology.yaml:17:32: device name 'a-name-that-is-too-long' has 23 bytes; Linux takes 15",
-        "racks.topology.yaml:18:57: address 203.0.113.7 is outside its subnet 198.51.100.0/30",
-        "racks.topology.yaml:19:56: address 198.51.100.9 is given twice",
-        "racks.topology.yaml:19:86: address 198.51.100.9 is given twice",
-        "racks.topology.yaml:20:18: subnet 198.51.100.16/30 has no room for 3 ends",
-        "racks.topology.yaml:21:15: a link has two ends or more, got 1",
-        "racks.topology.yaml:21:23: 'node1' is named twice",
+        "racks.topology.yaml:8:32: node1 has no device 'eth9' (did you mean 'eth0'?)",
+        "racks.topology.yaml:9:14: no sysctl net.ipv4.ip_fwd (did you mean 'ip_forward'?)",
+        "racks.topology.yaml:9:34: no sysctl net.ipv4.conf.eth0.rp_filtre (did you mean 'rp_filter'?)",
     ]
+
+
+def test_a_topology_of_another_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "racks.yaml").write_text(RACKS)
+    with pytest.raises(
+        BuildError, match=r"racks\.yaml: the name of a topology's file ends in \.topology\.yaml"
+    ):
+        load_topology(tmp_path / "racks.yaml")
 
 
 def test_an_unknown_key_and_a_name_given_twice_are_told_too(tmp_path: Path) -> None:
