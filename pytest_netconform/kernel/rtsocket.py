@@ -48,9 +48,16 @@ class Rtnetlink:
 
         Raises: BuildError for the first that the kernel refused; it has carried out the others.
         """
+        for refused in self.attempt(*requests).values():
+            raise refused
+
+    def attempt(self, *requests: Request) -> dict[int, BuildError]:
+        """Carry out requests in order; give those that the kernel refused, by their positions."""
         refusals = self._netlink.execute([request.encoded() for request in requests])
-        if refusals:
-            raise BuildError(f"{self.name}: {requests[refusals[0].position].what}: {refusals[0]}")
+        return {
+            refused.position: BuildError(f"{self.name}: {requests[refused.position].what}: {refused}")
+            for refused in sorted(refusals, key=lambda refused: refused.position)
+        }
 
     def has(self, ifname: str) -> bool:
         """Ask whether there is a device of this name."""

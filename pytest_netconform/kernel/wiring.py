@@ -63,8 +63,11 @@ def addresses_from(addrs: str | Sequence[str] | None) -> tuple[Interface, ...]:
 
 
 def lladdr(ifindex: int) -> str:
-    """Give a device a MAC address of its own, by which a person finds it in a capture."""
-    return f"02:6e:66:{ifindex >> 16 & 0xFF:02x}:{ifindex >> 8 & 0xFF:02x}:{ifindex & 0xFF:02x}"
+    """Give a device a MAC address of its own: 6e, our process, and the ifindex, by which a person finds it.
+
+    What two processes built may be joined, and two stations of one MAC address do not hear each other.
+    """
+    return (b"\x6e" + (os.getpid() & 0xFFFF).to_bytes(2) + (ifindex & 0xFF_FFFF).to_bytes(3)).hex(":")
 
 
 def hosts_of(subnets: str | Sequence[str], n: int) -> list[tuple[Interface, ...]]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.rtnetlink import (
     Request,
     addr_add,
@@ -53,6 +51,7 @@ class Batch:
         self._singles: list[Single] = []
         self._pairs: list[Pair] = []
         self._later: dict[Netns, list[Request]] = defaultdict(list)
+        self._made: list[Device] = []
 
     def bridge(self, bridge: Bridge, mtu: int | None = None) -> None:
         self._bridges.append((bridge, mtu))
@@ -74,7 +73,7 @@ class Batch:
         Raises: BuildError for the first device that failed, with the kernel's own words; then none is left.
         """
         try:
-            _do(_by_netns(self._creations()))
+            self._create()
             _do(_by_netns(self._settings()))
             _do(_by_netns(self._forwarding()))
             self._await()
@@ -83,7 +82,20 @@ class Batch:
             self._delete()
             raise
 
-    def _creations(self) -> Iterator[tuple[Netns, Request]]:
+    def _create(self) -> None:
+        """Make the devices, and keep in mind which were made: those that could not be may be somebody else's.
+
+        What was never answered counts as made.
+        """
+        for rtnetlink, own in _speaking(_by_netns(self._creations())):
+            self._made += (device for device, _ in own)
+            refused = rtnetlink.attempt(*(request for _, request in own))
+            for position in refused:
+                self._made.remove(own[position][0])
+            for error in refused.values():
+                raise error
+
+    def _creations(self) -> Iterator[tuple[Netns, tuple[Device, Request]]]:
         """Make all devices, ports as ports: a further request for each would take half as long again."""
         for bridge, mtu in self._bridges:
             pinned = lladdr(bridge.ifindex)  # or it would take another with each port
@@ -95,7 +107,7 @@ class Batch:
                 stp=False,
                 mcast_snooping=False,
             )
-            yield bridge.netns, request
+            yield bridge.netns, (bridge, request)
         for pair in self._pairs:
             nets = (pair.first.netns.namespaces.net, pair.second.netns.namespaces.net)
             assert nets[0] is not None
@@ -110,9 +122,9 @@ class Batch:
                 master=pair.master,
                 up=True,
             )
-            yield pair.first.netns, made
+            yield pair.first.netns, (pair.first, made)
         for single in self._singles:
-            yield single.asked, single.request
+            yield single.asked, (single.device, single.request)
 
     def _settings(self) -> Iterator[tuple[Netns, Request]]:
         """Give every device its addresses, and set up what is not yet."""
@@ -148,11 +160,10 @@ class Batch:
 
     def _delete(self) -> None:
         """Delete what was made; the other end of a pair goes with the first."""
-        bridges, singles = (bridge for bridge, _ in self._bridges), (each.device for each in self._singles)
-        firsts = [*singles, *bridges, *(pair.first for pair in self._pairs)]
-        for rtnetlink, own in _speaking(_by_netns((each.netns, each) for each in firsts)):
+        upper_first = reversed(self._made)
+        for rtnetlink, own in _speaking(_by_netns((each.netns, each) for each in upper_first)):
             for device in own:
-                with suppress(BuildError):  # it was never made
+                if rtnetlink.ifindex(device.ifname) == device.ifindex:  # else it went with another
                     rtnetlink.do(link_delete(device))
 
 

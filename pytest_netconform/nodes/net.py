@@ -19,8 +19,8 @@ from pytest_netconform.nodes.namespaces import Netns, Node
 from pytest_netconform.nodes.surveying import segments
 from pytest_netconform.nodes.virtual import VirtualDevices
 
-FIRST_IFINDEX = 1001
-"""Above those that the kernel gives by itself; each device of a net has an ifindex of its own."""
+ifindexes = count(1001)
+"""Above those that the kernel gives by itself; no two devices have the same: nets may share namespaces."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*")
 HOSTNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 
@@ -33,7 +33,6 @@ class Net(VirtualDevices):
 
     def __init__(self) -> None:
         self._members: dict[str, Netns] = {}
-        self._ifindexes = count(FIRST_IFINDEX)
 
     def __enter__(self) -> Net:
         return self
@@ -169,14 +168,14 @@ class Net(VirtualDevices):
             raise
 
     def device(self, netns: Netns, ifname: str, addresses: tuple[Interface, ...] = ()) -> Device:
-        """Plan a device, which gets an ifindex that no other of this net has."""
-        return Device(netns, ifname, next(self._ifindexes), addresses)
+        """Plan a device, which gets an ifindex that no other of ours has."""
+        return Device(netns, ifname, next(ifindexes), addresses)
 
     def planned_bridge(
         self, netns: Netns, ifname: str = "br0", addresses: tuple[Interface, ...] = ()
     ) -> Bridge:
         """Plan a bridge."""
-        return Bridge(netns, ifname, next(self._ifindexes), addresses)
+        return Bridge(netns, ifname, next(ifindexes), addresses)
 
     def _netnses(self, names: Sequence[str]) -> list[Netns]:
         made = [Netns(namespaces) for namespaces in make_netns(names)]
@@ -194,12 +193,12 @@ class Net(VirtualDevices):
             raise BuildError(f"there is a namespace {name!r} already")
 
     def _check_ifnames(self, netnses: Sequence[Netns], ifnames: Sequence[str]) -> None:
-        taken = set()
+        taken: set[tuple[Netns, str]] = set()
         for netns, ifname in zip(netnses, ifnames, strict=True):
             check_ifname(ifname)
-            if (netns.name, ifname) in taken or netns.rtnetlink.has(ifname):
+            if (netns, ifname) in taken or netns.rtnetlink.has(ifname):
                 raise BuildError(f"{netns.name} has a device {ifname!r} already")
-            taken.add((netns.name, ifname))
+            taken.add((netns, ifname))
 
 
 def check_name(name: str, of_node: bool) -> None:

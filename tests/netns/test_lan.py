@@ -43,9 +43,12 @@ def test_lans_of_one_net_have_names_of_their_own(net: Net) -> None:
     assert [host.name for host in other] == ["web1", "web2"]
 
 
-def test_when_one_of_many_fails_all_of_it_goes(net: Net, descriptors: Callable[[], int]) -> None:
+def test_when_one_of_many_fails_all_of_it_goes(
+    net: Net, descriptors: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = descriptors()
-    net._ifindexes = iter([*range(1001, 1100), 1050, *range(1100, 1300)])  # type: ignore[assignment]
+    numbers = iter([*range(1001, 1100), 1050, *range(1100, 1300)])
+    monkeypatch.setattr("pytest_netconform.nodes.net.ifindexes", numbers)
     with pytest.raises(BuildError, match=r"lan: link add host50 type veth: .*\(EEXIST\)"):
         net.lan(100, subnet="10.200.0.0/16")
     assert list(net) == []

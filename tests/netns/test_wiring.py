@@ -11,6 +11,7 @@ import pytest
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import rtnetlink
+from pytest_netconform.kernel.wiring import lladdr
 from pytest_netconform.nodes import Net, Netns
 
 
@@ -241,3 +242,31 @@ def test_the_fixtures_serve_beside_a_users_own(pytester: pytest.Pytester) -> Non
             assert two.ping(one).replied
     """)
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_two_nets_may_share_a_namespace(net: Net, two: tuple[Netns, Netns]) -> None:
+    with Net() as other:
+        three = other.netns("three")
+        net.veth(*two, ifnames=("port1", "eth0"), subnet="192.0.2.0/24")
+        _, far = other.veth(two[0], three, ifnames=("port2", "eth0"), subnet="198.51.100.0/24")
+        assert two[1].ping(two[0]).replied
+        assert three.ping(two[0]).replied
+        assert far.link.address != two[1].links["eth0"].address
+
+
+def test_a_failed_build_leaves_alone_what_others_made(
+    net: Net, two: tuple[Netns, Netns], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, _ = net.veth(*two, ifnames=("port1", "eth0"))
+    monkeypatch.setattr("pytest_netconform.nodes.net.ifindexes", iter([theirs.ifindex, *range(9001, 9010)]))
+    with pytest.raises(BuildError, match=r"one: link add port2 type veth: .*\(EEXIST\)"):
+        net.veth(*two, ifnames=("port2", "eth1"))
+    assert [[link.ifname for link in netns.links] for netns in two] == [["lo", "port1"], ["lo", "eth0"]]
+
+
+def test_what_another_process_built_has_other_mac_addresses(
+    net: Net, two: tuple[Netns, Netns], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, _ = net.veth(*two)
+    monkeypatch.setattr("os.getpid", lambda: 4_000_000)
+    assert lladdr(ours.ifindex) != ours.link.address
