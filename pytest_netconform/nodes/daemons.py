@@ -7,7 +7,7 @@ import re
 import shlex
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,10 +15,15 @@ from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.processes.commands import Command, Running, shown
 from pytest_netconform.kernel.processes.popen import Process
+from pytest_netconform.kernel.processes.sessions import Session
 
 Ready = str | Path | re.Pattern[str] | Callable[[], object]
 MOST_BYTES = 1 << 16
 SHOWN_LINES = 20
+POLL_S = 0.01
+"""How often a condition is looked at: a port, a file or a line of output that is there gives no event."""
+KILLED_S = 10.0
+"""How long the kernel may take to end what was killed."""
 LISTENS = {"tcp": "0A", "udp": "07"}
 """The states of sockets that wait for whoever comes (TCP_LISTEN, and TCP_CLOSE, which udp has)."""
 PLAIN = re.compile(r"[\w\s./:=,@%+'\"-]+")
@@ -29,25 +34,28 @@ PORT = re.compile(r"(tcp|udp)/(\d+)")
 class Daemon:
     """A command that serves until it is stopped; its namespace ends it at the latest.
 
-    Raises: BuildError, at the end of its context, if it ended before that.
+    Shape:  a line for sh runs while anything of its session does, and all of that gets its signals.
+    Raises: BuildError, at the end of its context or else of its net, if it ended before it was stopped.
     """
 
     def __init__(self, where: str, command: Command, process: Process, log: int) -> None:
         self.where, self.command, self.process = where, shown(command), process
+        self._of_sh = isinstance(command, str)
         self._log, self._last = log, ""
         self._heard = 0
+        self._stopped = False
 
     def __repr__(self) -> str:
-        state = "runs" if self.process.poll() is None else f"ended with {self.process.returncode}"
+        state = "runs" if self.running else f"ended with {self.process.returncode}"
         return f"<daemon on {self.where}: {self.command}: {state}>"
 
     def __enter__(self) -> Daemon:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        ended = self.process.poll() is not None
+        crashed = self.crashed
         self.stop()
-        if ended and kind is None:
+        if crashed and kind is None:
             raise BuildError(self.told("ended before it was stopped"))
 
     def __del__(self) -> None:
@@ -57,6 +65,21 @@ class Daemon:
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    @property
+    def running(self) -> bool:
+        """Say whether it runs; of a line for sh, whether anything does that it started."""
+        if self.process.poll() is None:
+            return True
+        if not self._of_sh or self._stopped:
+            return False
+        with Session(self.process) as session:
+            return session.look()
+
+    @property
+    def crashed(self) -> bool:
+        """Say whether it ended though nobody stopped it."""
+        return not self._stopped and not self.running
 
     @property
     def output(self) -> str:
@@ -72,7 +95,14 @@ class Daemon:
     def reload(self) -> None:
         """Send SIGHUP, which has most daemons read their configuration anew; `await_output` tells when."""
         self._heard = os.fstat(self._log).st_size if self._log >= 0 else 0
-        self.process.send_signal(signal.SIGHUP)
+        self._send(signal.SIGHUP)
+
+    def _send(self, number: int) -> None:
+        if self._of_sh:
+            with Session(self.process) as session:
+                session.send(number)
+        else:
+            self.process.send_signal(number)
 
     def await_output(self, pattern: str | re.Pattern[str], timeout_s: float = 5.0) -> None:
         """Wait for a line that matches, of what it has written since its start, or its last `reload`.
@@ -89,16 +119,31 @@ class Daemon:
     def _await(self, holds: Callable[[], object], timeout_s: float, words: str) -> None:
         deadline = time.monotonic() + timeout_s
         while not holds():
-            if self.process.ended(0.01):  # most things that it can do give no event
-                raise BuildError(self.told("ended before it was ready; it must stay in the foreground"))
+            if self.process.ended(POLL_S):
+                if not self.running:
+                    raise BuildError(self.told("ended before it was ready; it must stay in the foreground"))
+                time.sleep(POLL_S)  # its shell has ended, and not it
             if time.monotonic() > deadline:
                 raise BuildError(self.told(f"was not ready within {timeout_s:g} s: {words}"))
 
     def stop(self, grace_s: float = 2.0) -> None:
-        """Send SIGTERM, and SIGKILL to all of its process group if that does not end it in time."""
-        self.process.terminate()
-        if not self.process.ended(grace_s):
-            self.process.kill_session()
+        """Send SIGTERM, and at the end, or when the time is over, SIGKILL to all that is left of its session.
+
+        Raises: BuildError if something cannot be killed.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        with Session(self.process) as session:
+            if self._of_sh:
+                session.send(signal.SIGTERM)
+                session.ended(grace_s)
+            else:
+                self.process.terminate()
+                self.process.ended(grace_s)
+            if not session.kill(KILLED_S):
+                raise BuildError(self.told(f"does not end, {KILLED_S:g} s after SIGKILL"))
+        self.process.kill_session()
         if self._log >= 0:
             self._last = self.output
             log, self._log = self._log, -1
@@ -123,9 +168,11 @@ def start(
 
     Shape:  *ready* is `tcp/22` or `udp/53`, for a socket that waits there; a Path, for a file that is to
             appear; a compiled expression, for a line of output; or a function, for the first true value. A
-            *command* that needs sh should `exec` the daemon, which signals are meant for.
-    Raises: BuildError if it ends, or is not ready in time; it is stopped then.
+            *command* that needs sh should `exec` the daemon: signals then go to it alone.
+    Raises: BuildError if it ends, or is not ready in time; it is stopped then. And if the socket or the file
+            is there before it, which would tell nothing of it.
     """
+    _refuse_others(namespaces, ready)
     is_ready = _condition(namespaces, ready)
     command = _without_shell(command)
     log = os.memfd_create("daemon")
@@ -148,6 +195,36 @@ def start(
         raise
 
 
+def crashed(daemons: Iterable[Daemon]) -> list[str]:
+    """Tell of daemons that ended though nobody stopped them."""
+    return [each.told("ended before it was stopped") for each in daemons if each.crashed]
+
+
+def _refuse_others(namespaces: Namespaces, ready: Ready) -> None:
+    """Refuse to start where another daemon, or what one left behind, would be taken for this one.
+
+    Raises: BuildError.
+    """
+    if isinstance(ready, str) and _is_listened_on(namespaces, ready):
+        raise BuildError(
+            f"{namespaces.name}: something listens on {ready} before the daemon is started: stop that first"
+        )
+    if isinstance(ready, Path) and namespaces.call(ready.exists):
+        raise BuildError(
+            f"{namespaces.name}: there is a {ready} before the daemon is started: delete it first"
+        )
+
+
+def _is_listened_on(namespaces: Namespaces, ready: str) -> bool:
+    match = PORT.fullmatch(ready)
+    if match is None:
+        raise BuildError(
+            f"{namespaces.name}: ready={ready!r}: expected tcp/PORT or udp/PORT, a Path, re.compile(...) "
+            "or a function"
+        )
+    return namespaces.call_in_net(_listens, match[1], int(match[2]))
+
+
 def _without_shell(command: Command) -> Command:
     """Split a command that needs no shell, for signals would reach the shell, not the daemon."""
     if isinstance(command, str) and PLAIN.fullmatch(command):
@@ -158,14 +235,7 @@ def _without_shell(command: Command) -> Command:
 
 def _condition(namespaces: Namespaces, ready: Ready) -> Callable[[Daemon], object]:
     if isinstance(ready, str):
-        match = PORT.fullmatch(ready)
-        if match is None:
-            raise BuildError(
-                f"{namespaces.name}: ready={ready!r}: expected tcp/PORT or udp/PORT, a Path, re.compile(...) "
-                "or a function"
-            )
-        kind, port = match[1], int(match[2])
-        return lambda _: namespaces.call_in_net(_listens, kind, port)
+        return lambda _: _is_listened_on(namespaces, ready)
     if isinstance(ready, Path):
         return lambda _: namespaces.call(ready.exists)
     if isinstance(ready, re.Pattern):

@@ -70,6 +70,7 @@ class Netns(Probing, Configurable):
         self.sysctl = Sysctls(namespaces)
         self._evidence = LiveEvidence(namespaces)
         self._listeners: list[Listener] = []
+        self.daemons: list[daemons.Daemon] = []
         self.siblings: Mapping[str, Netns] = {}
 
     def __repr__(self) -> str:
@@ -111,9 +112,12 @@ class Netns(Probing, Configurable):
 
         Shape:  *ready* is `tcp/22` or `udp/53`, for a socket that waits there; a Path, for a file that is to
                 appear; a compiled expression, for a line of output; or a function, for the first true value.
-        Raises: BuildError if it ends, or is not ready in time, with what it said; it is stopped then.
+        Raises: BuildError if it ends, or is not ready in time, with what it said; it is stopped then. And if
+                such a socket or file is there already.
         """
-        return daemons.start(self.namespaces, command, ready, timeout_s=timeout_s, env=env)
+        daemon = daemons.start(self.namespaces, command, ready, timeout_s=timeout_s, env=env)
+        self.daemons.append(daemon)
+        return daemon
 
     def call(self, fn: Callable[..., T], *args: Any) -> T:
         """Call *fn* in a fresh thread inside; it shares everything else with us."""

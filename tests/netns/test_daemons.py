@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pytest_netconform.errors import BuildError, CommandFailed
-from pytest_netconform.nodes import Netns, Node
+from pytest_netconform.nodes import Net, Netns, Node
+from pytest_netconform.nodes.daemons import Daemon
 
 SERVER = """
 import os, signal, socket, sys, time
@@ -83,8 +84,7 @@ def test_one_that_is_never_ready_is_told_and_stopped(place: Netns) -> None:
 def test_one_that_ends_while_it_is_used_is_told(place: Netns) -> None:
     def use() -> None:
         with place.daemon(["sleep", "60"], lambda: True) as daemon:
-            daemon.process.kill()
-            daemon.process.wait()
+            kill(daemon)
 
     with pytest.raises(BuildError, match=r"ended before it was stopped \(exit status -9\)"):
         use()
@@ -94,6 +94,97 @@ def test_one_that_heeds_no_signal_is_killed(place: Netns) -> None:
     daemon = place.daemon("trap '' TERM; echo on; while :; do sleep 60; done", re.compile("on"))
     daemon.stop(grace_s=0.05)
     assert daemon.process.returncode == -signal.SIGKILL
+
+
+SERVING = f"{sys.executable} -I -S -c '{SERVER}' tcp"
+LINES_FOR_SH = {
+    "in the foreground": f"true; {SERVING}; true",
+    "behind a pipe": f"{SERVING} | cat",
+    "of a subshell": f"({SERVING}; true); true",
+    "in a session of its own": f"setsid {SERVING}; true",
+}
+
+
+def kill(daemon: Daemon) -> None:
+    """Have it end as if it had crashed."""
+    daemon.process.kill()
+    daemon.process.wait()
+
+
+def is_served(place: Netns) -> bool:
+    return place.tcp("::1", 5353).replied
+
+
+@pytest.mark.parametrize("kind", LINES_FOR_SH)
+def test_of_a_line_for_sh_nothing_runs_after_stop(place: Netns, kind: str) -> None:
+    daemon = place.daemon(LINES_FOR_SH[kind], "tcp/5353")
+    assert is_served(place)
+    daemon.stop()
+    assert place.tcp("::1", 5353).refused
+    assert not daemon.running
+
+
+def test_of_a_list_nothing_runs_after_stop_not_even_what_outlives_it(place: Netns) -> None:
+    script = f"trap 'exit 0' TERM; {SERVING} & while :; do wait; done"
+    daemon = place.daemon(["sh", "-c", script], "tcp/5353")
+    daemon.stop()
+    assert place.tcp("::1", 5353).refused
+
+
+def test_a_line_for_sh_is_told_to_reload_and_outlives_its_shell(place: Netns) -> None:
+    with place.daemon(f"true; {SERVING}; true", re.compile("^serving$")) as daemon:
+        daemon.reload()
+        daemon.await_output("reloaded")
+        assert is_served(place)
+        assert daemon.running
+    assert place.tcp("::1", 5353).refused
+
+
+def test_what_listens_before_is_not_taken_for_it(place: Netns) -> None:
+    with place.listen(5353), pytest.raises(BuildError, match="something listens on tcp/5353 before"):
+        place.daemon(["sleep", "60"], "tcp/5353")
+    with place.listen(5353, "udp"), pytest.raises(BuildError, match="something listens on udp/5353 before"):
+        place.daemon(["sleep", "60"], "udp/5353")
+
+
+def test_a_file_of_before_is_not_taken_for_it(node: Callable[[str], Node]) -> None:
+    one = node("one")
+    one.write("/run/one.pid", "1")
+    with pytest.raises(BuildError, match=r"one: there is a /run/one.pid before the daemon"):
+        one.daemon("touch /run/one.pid; exec sleep 60", Path("/run/one.pid"))
+
+
+def test_one_that_nobody_stopped_and_that_ended_is_told_with_its_net() -> None:
+    def use(*, fail: bool) -> None:
+        with Net() as net:
+            kill(net.netns("one").daemon("echo up; exec sleep 60", re.compile("up")))
+            assert not fail
+
+    with pytest.raises(BuildError, match=r"one: `.*` ended before it was stopped \(exit status -9\)\nup"):
+        use(fail=False)
+    with pytest.raises(AssertionError):
+        use(fail=True)
+
+
+def test_one_that_was_stopped_or_runs_until_its_net_ends_is_no_news() -> None:
+    with Net() as net:
+        one = net.netns("one")
+        stopped = one.daemon(["sleep", "60"], lambda: True)
+        kill(stopped)
+        stopped.stop()
+        one.daemon(["sleep", "60"], lambda: True)
+
+
+def test_the_fixtures_tell_of_one_that_nobody_stopped(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        def test_it(netns):
+            process = netns("one").daemon(["sleep", "60"], lambda: True).process
+            process.kill()
+            process.wait()
+    """)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*ended before it was stopped (exit status -9)"])
 
 
 def test_a_missing_program_and_a_condition_that_is_none_are_refused(place: Netns) -> None:

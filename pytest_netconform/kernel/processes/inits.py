@@ -252,6 +252,7 @@ class Processes:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ident = (os.getpid(), next(self._numbers))
         process = Process(argv, ours, lambda number, group: self._signal(ident, number, group))
+        process.init = self._init
         with theirs, ExitStack() as closing:
             fds = {fd: fd for fd in options.get("pass_fds", ())} | streams.given
             cwd = self._directory(options.get("cwd"), fds, closing)

@@ -90,11 +90,12 @@ class Streams:
 class Process:
     """A command in a PID namespace of ours; it lives no longer than that.
 
-    Shape: as subprocess.Popen. `pid` is its number outside; `returncode` is -9 also if its namespace ended.
+    Shape: as subprocess.Popen. `pid` is its number outside, `init` that of the namespace's first process;
+           `returncode` is -9 also if its namespace ended.
     """
 
     def __init__(self, args: Sequence[str], status: socket.socket, send: Signaller) -> None:
-        self.args, self.pid = args, 0
+        self.args, self.pid, self.init = args, 0, 0
         self.returncode: int | None = None
         self.stdin: IO[Any] | None = None
         self.stdout: IO[Any] | None = None
