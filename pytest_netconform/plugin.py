@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ("pytest_netconform.fixtures",)
+pytest_plugins = ("pytest_netconform.fixtures", "pytest_netconform.report.hooks")
 
 USERNS = "netconform_userns"
 MARK = "netconform(suite, severity): a check or a lab; select with -m \"netconform(severity='blocker')\""
@@ -74,19 +74,3 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     return f"netconform: {userns.told()}" if (userns := _userns(config)) else None
-
-
-def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    if op != "==" or "pytest_netconform.probes.mesh" not in sys.modules:
-        return None
-    from pytest_netconform.probes.mesh import compared
-
-    return compared(left, right)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-    if call.excinfo and "pytest_netconform.errors" in sys.modules and not item.config.option.fulltrace:
-        from pytest_netconform.report.tracebacks import shorten
-
-        shorten(call.excinfo)
