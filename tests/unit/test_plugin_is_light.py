@@ -8,12 +8,14 @@ import sys
 SCRIPT = """
 import sys, pytest
 before = set(sys.modules)
-import pytest_netconform.plugin
+import pytest_netconform.plugin as plugin
+for name in plugin.pytest_plugins:
+    __import__(name)
 print(*sorted(set(sys.modules) - before))
 """
 
 
-def test_the_plugin_imports_its_fixtures_and_nothing_else() -> None:
+def test_the_plugin_imports_its_fixtures_and_hooks_and_nothing_else() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-    ours = {"pytest_netconform", "pytest_netconform.fixtures", "pytest_netconform.plugin"}
-    assert set(done.stdout.split()) <= ours
+    ours = {"fixtures", "plugin", "report", "report.hooks"}
+    assert set(done.stdout.split()) == {"pytest_netconform", *(f"pytest_netconform.{name}" for name in ours)}
