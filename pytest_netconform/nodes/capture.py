@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from pytest_netconform.errors import BuildError
@@ -33,7 +34,8 @@ class Capture:
 
     Shape:  *dev* None means every device of the namespace; *filter* is an expression of tcpdump's.
     Units:  *packets* is how many it has room for, *snaplen* the bytes that it keeps of each.
-    Raises: BuildError for a device that is not there, and a filter that tcpdump does not understand.
+    Raises: BuildError for a device that is not there, and a filter that tcpdump does not understand; and if
+            it is asked for packets before its context begins, or cannot have seen them all.
     Needs:  CAP_NET_RAW; tcpdump for a filter.
     """
 
@@ -57,6 +59,7 @@ class Capture:
         self._ring: Ring | None = None
         self._packets: list[Packet] = []
         self._dropped = self._strange = 0
+        self._blind = False
         self._devices: dict[int, str] = {}
         self._linktypes: dict[str, int] = {}
 
@@ -91,32 +94,49 @@ class Capture:
                 ring.close()
 
     def __repr__(self) -> str:
-        words = (self.netns.name, self.dev or "any", *([repr(self.filter)] if self.filter else []))
-        dropped = f", {self.dropped} dropped" if self.dropped else ""
-        return f"<capture {' '.join(words)}: {len(self.packets)} packets{dropped}>"
+        if not self._devices:
+            return f"<capture {self._words()}: never started>"
+        return f"<capture {self._words()}: {', '.join([f'{len(self.kept)} packets', *self.unseen()])}>"
 
     def __str__(self) -> str:
-        """Say each packet in a line, and what was dropped."""
-        lines = [str(packet) for packet in self.packets]
-        return "\n".join(lines + ([f"{self.dropped} packets dropped"] if self.dropped else []))
+        """Say each packet in a line, and what was not seen."""
+        return "\n".join([*(str(packet) for packet in self.kept), *self.unseen()])
 
     @property
     def packets(self) -> tuple[Packet, ...]:
-        """Give the packets so far; the context may still be open."""
-        if self._ring is not None:
-            self._read(self._ring)
+        """Give the packets so far, if these are all; the context may still be open.
+
+        Raises: BuildError if some were dropped, or the device is gone: `kept` are those that there are.
+        """
+        kept = self.kept
+        if unseen := self.unseen():
+            raise BuildError(
+                f"capture {self._words()}: it has {len(kept)} packets, and these are not all: "
+                f"{', '.join(unseen)}; give it more room (packets=, filter=), or read `kept`"
+            )
+        return kept
+
+    @property
+    def kept(self) -> tuple[Packet, ...]:
+        """Give the packets so far, though others may have passed."""
+        self._look()
         return tuple(self._packets)
 
     @property
     def dropped(self) -> int:
         """Count the packets that came and are not here: there was no room for more than *packets*."""
-        if self._ring is not None:
-            self._dropped = self._ring.count_drops()
+        self._look()
         return self._dropped + self._strange
+
+    def unseen(self) -> list[str]:
+        """Tell why the packets that it has may not be all."""
+        dropped = [f"{self.dropped} packets dropped"] if self.dropped else []
+        return dropped + ([f"{self.dev} was deleted, or moved away, meanwhile"] if self._blind else [])
 
     @property
     def interfaces(self) -> dict[str, tuple[int, int]]:
         """Give link type and snapshot length of each `node/dev`."""
+        self._look()
         return {name: (linktype, self.snaplen) for name, linktype in self._linktypes.items()}
 
     def write(self, path: str | os.PathLike[str]) -> Path:
@@ -131,9 +151,20 @@ class Capture:
         """
         return tcpdump([self], options)
 
+    def _words(self) -> str:
+        return " ".join([self.netns.name, self.dev or "any", *([repr(self.filter)] if self.filter else [])])
+
+    def _look(self) -> None:
+        if not self._devices:
+            raise BuildError(
+                f"capture {self._words()}: it was never started: `with ... as capture:` does that"
+            )
+        if self._ring is not None:
+            self._read(self._ring)
+
     def _read(self, ring: Ring) -> None:
         self._packets += [packet for frame in ring.read() if (packet := self._packet(ring, frame))]
-        self._dropped = ring.count_drops()
+        self._dropped, self._blind = ring.count_drops(), ring.is_blind()
 
     def _packet(self, ring: Ring, frame: Frame) -> Packet | None:
         outgoing = frame.pkttype == PACKET_OUTGOING
@@ -151,8 +182,15 @@ class Capture:
 
 
 def merged(captures: Iterable[Capture]) -> tuple[Packet, ...]:
-    """Give the packets of several captures in the order of time."""
-    return tuple(sorted((p for each in captures for p in each.packets), key=lambda packet: packet.time_ns))
+    """Give the packets of several captures in the order of time.
+
+    Raises: BuildError if one of them cannot have seen all.
+    """
+    return _in_order(each.packets for each in captures)
+
+
+def _in_order(packets: Iterable[tuple[Packet, ...]]) -> tuple[Packet, ...]:
+    return tuple(sorted(chain.from_iterable(packets), key=lambda packet: packet.time_ns))
 
 
 def write(path: str | os.PathLike[str], *captures: Capture) -> Path:
@@ -178,10 +216,12 @@ def tcpdump(captures: Sequence[Capture], options: Sequence[str] = ()) -> str:
 
 
 def _pcapng(captures: Sequence[Capture]) -> bytes:
-    packets = merged(captures)
+    packets = _in_order(each.kept for each in captures)
     interfaces: dict[str, tuple[int, int]] = {}
     for each in captures:
         for name, (linktype, snaplen) in each.interfaces.items():
             interfaces[name] = (linktype, max(snaplen, interfaces.get(name, (0, 0))[1]))
-    dropped = {f"{each.netns.name}/{each.dev or 'any'}": each.dropped for each in captures}
-    return pcapng(packets, interfaces, dropped)
+    names = [f"{each.netns.name}/{each.dev or 'any'}" for each in captures]
+    dropped = {name: each.dropped for name, each in zip(names, captures, strict=True)}
+    told = [f"{name}: {why}" for name, each in zip(names, captures, strict=True) for why in each.unseen()]
+    return pcapng(packets, interfaces, dropped, told)

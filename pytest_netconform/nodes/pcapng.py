@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_netconform.facts.packets import Packet
 
@@ -15,15 +15,18 @@ RECEPTIONS = {"unicast": 1, "multicast": 2, "broadcast": 3, "other": 4}
 
 
 def pcapng(
-    packets: Iterable[Packet], interfaces: Mapping[str, tuple[int, int]], dropped: Mapping[str, int] = {}
+    packets: Iterable[Packet],
+    interfaces: Mapping[str, tuple[int, int]],
+    dropped: Mapping[str, int] = {},
+    told: Sequence[str] = (),
 ) -> bytes:
     """Write packets in the order of time, with an interface description for each device.
 
     Shape:  *interfaces* gives link type and snapshot length by the name that packets have as `dev`; *dropped*
-            how many packets were lost there, or under any other name in all.
+            how many packets were lost there; what is *told* are comments on the whole.
     Source: draft-ietf-opsawg-pcapng.
     """
-    blocks = [_block(SECTION, struct.pack("<IHHQ", MAGIC, 1, 0, UNKNOWN_LENGTH), _section_options(dropped))]
+    blocks = [_block(SECTION, struct.pack("<IHHQ", MAGIC, 1, 0, UNKNOWN_LENGTH), _section_options(told))]
     for name, (linktype, snaplen) in interfaces.items():
         options = [(IF_NAME, name.encode()), (IF_TSRESOL, b"\x09")]
         blocks.append(_block(INTERFACE, struct.pack("<HHI", linktype, 0, snaplen), options))
@@ -38,12 +41,7 @@ def pcapng(
     return b"".join(blocks)
 
 
-def _section_options(dropped: Mapping[str, int]) -> list[tuple[int, bytes]]:
-    told = [
-        f"{name}: {number} packets dropped, for the ring was full"
-        for name, number in dropped.items()
-        if number
-    ]
+def _section_options(told: Sequence[str]) -> list[tuple[int, bytes]]:
     return [(OPT_COMMENT, each.encode()) for each in told] + [(SHB_USERAPPL, b"pytest-netconform")]
 
 

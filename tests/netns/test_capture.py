@@ -111,13 +111,68 @@ def test_more_than_it_takes_is_counted_and_told(two: tuple[Netns, Netns], tmp_pa
             sock.bind(("eth0", 0))
             for _ in range(2000):
                 sock.send(frame())
-        taken = len(capture.packets)
+        taken = len(capture.kept)
     assert taken < 2000
     assert taken + capture.dropped >= 2000
     assert str(capture).endswith(f"{capture.dropped} packets dropped")
-    assert f"{capture.dropped} dropped" in repr(capture)
+    assert f"{taken} packets, {capture.dropped} packets dropped" in repr(capture)
     written = write(tmp_path / "x.pcapng", capture).read_bytes()
     assert f"one/eth0: {capture.dropped} packets dropped".encode() in written
+
+
+def test_packets_that_are_not_all_are_not_given_as_if_they_were(two: tuple[Netns, Netns]) -> None:
+    near, _ = two
+    with Capture(near, "eth0", packets=1, snaplen=9000) as capture:
+        for _ in range(100):
+            send(near, frame())
+    assert 0 < len(capture.kept) < 100
+    words = (
+        rf"capture one eth0: it has {len(capture.kept)} packets, and these are not all: {capture.dropped} "
+    )
+    with pytest.raises(BuildError, match=words):
+        capture.packets  # noqa: B018
+    with pytest.raises(BuildError, match=words):
+        merged([capture])
+
+
+def test_one_that_was_never_started_has_seen_nothing_and_says_so(
+    two: tuple[Netns, Netns], tmp_path: Path
+) -> None:
+    capture = two[0].capture("eth0")
+    two[0].ping("192.0.2.2")
+    asked: list[Callable[[], object]] = [
+        lambda: capture.packets, lambda: capture.kept, lambda: capture.dropped, lambda: str(capture),
+        lambda: capture.interfaces, lambda: capture.write(tmp_path / "x.pcapng"), capture.text,
+    ]  # fmt: skip
+    for ask in asked:
+        with pytest.raises(BuildError, match="capture one eth0: it was never started: `with"):
+            ask()
+    assert repr(capture) == "<capture one eth0: never started>"
+
+
+@pytest.mark.parametrize("deed", ["deleted", "made anew", "moved away"])
+def test_one_whose_device_is_gone_says_so(net: Net, two: tuple[Netns, Netns], deed: str) -> None:
+    near, far = two
+    with near.capture("eth0", "icmp") as capture, far.capture(None, "icmp") as every:
+        assert near.ping("192.0.2.2").replied
+        assert len(capture.packets) == 2
+        if deed == "moved away":
+            near.run("ip link set eth0 down && ip link set eth0 name gone0 && ip link set gone0 up")
+            assert len(capture.packets) == 2, "it has another name, and is the same"
+            held = far.namespaces.net
+            near.popen(
+                ["ip", "link", "set", "gone0", "netns", f"/proc/self/fd/{held}"], pass_fds=[held]
+            ).wait()
+        else:
+            near.run("ip link del eth0")
+        if deed == "made anew":
+            net.veth(near, far, subnet="192.0.2.0/30")
+            assert near.ping("192.0.2.2").replied
+    assert len(capture.kept) == 2
+    assert str(capture).endswith("\neth0 was deleted, or moved away, meanwhile")
+    with pytest.raises(BuildError, match="these are not all: eth0 was deleted, or moved away, meanwhile"):
+        capture.packets  # noqa: B018
+    assert len(every.packets) == (4 if deed == "made anew" else 2)
 
 
 def test_a_long_packet_is_cut_and_its_length_kept(two: tuple[Netns, Netns]) -> None:

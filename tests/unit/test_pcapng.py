@@ -100,7 +100,9 @@ def test_all_that_was_written_is_read(packets: list[Packet]) -> None:
 
 
 def test_what_was_dropped_is_told() -> None:
-    told = read(pcapng([], INTERFACES, {"node1/eth0": 17, "node2/any": 3, "node1/lo": 0}))
+    drops = {"node1/eth0": 17, "node2/any": 3, "node1/lo": 0}
+    words = ["node1/eth0: 17 packets dropped", "node2/any: 3 packets dropped"]
+    told = read(pcapng([], INTERFACES, drops, words))
     assert told["drops"] == {"node1/eth0": 17, "node1/lo": 0}
     assert b"node1/eth0: 17 packets dropped" in told["comment"]
     assert b"node2/any: 3 packets dropped" in told["comment"]

@@ -76,7 +76,7 @@ class Ring:
         self._block_size = max(BLOCK, 1 << (self._frame_size - 1).bit_length())
         self._per_block = self._block_size // self._frame_size
         self._frames = -(-packets // self._per_block) * self._per_block
-        self._next = 0
+        self._next, self._bound = 0, bool(ifindex)
         with ExitStack() as undo:
             try:
                 # Python binds to a device only; a protocol from the start is for all of them. What comes
@@ -116,6 +116,13 @@ class Ring:
         """Count the packets for which there was no room."""
         self.dropped += struct.unpack("=II", self._sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
         return self.dropped
+
+    def is_blind(self) -> bool:
+        """Say whether its device is gone from the namespace; one of the same name is another.
+
+        Source: packet_notifier of net/packet/af_packet.c: what is bound to it sees nothing from then on.
+        """
+        return self._bound and self._sock.getsockname()[0] == ""
 
     def close(self) -> None:
         self._undo.close()
