@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from pytest_netconform.errors import BuildError, ProbeError
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.probing.driving import Attempt, Wait
+from pytest_netconform.kernel.probing.driving import Attempt, Loop, Wait
 from pytest_netconform.kernel.probing.sockets import Open, open_sockets
 from pytest_netconform.probes import certificates
 from pytest_netconform.probes.service import SERVICE
@@ -97,12 +97,14 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening, and reset what connections there still are: they must not keep the namespace."""
-        if self._sock is None:
-            return
-        with SERVICE.halted() as loop:
-            for sock in self._open:
-                abort_at_close(sock)
-            loop.drop(self)
+        if self._sock is not None:
+            SERVICE.halted(self._close)
+
+    def _close(self, loop: Loop) -> None:
+        for sock in self._open:
+            abort_at_close(sock)
+        loop.drop(self)
+        if self._sock is not None:
             self._sock.close()
             self._sock = None
 
@@ -182,10 +184,16 @@ class Listener:
 
     def start(self) -> None:
         """Be served from now on."""
+        try:
+            SERVICE.halted(self._begin)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, loop: Loop) -> None:
         assert self._sock is not None
-        with SERVICE.halted() as loop:
-            self._start = lambda attempt: loop.start(attempt, owner=self)
-            loop.start(self._serving(self._sock), owner=self)
+        self._start = lambda attempt: loop.start(attempt, owner=self)
+        loop.start(self._serving(self._sock), owner=self)
 
 
 def listen(

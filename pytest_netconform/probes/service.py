@@ -4,100 +4,123 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 from pytest_netconform.kernel.probing.driving import Attempt, Loop, Wait
+from pytest_netconform.kernel.threads import Work, in_a_thread
+
+T = TypeVar("T")
 
 
 class Service:
-    """A loop in a thread of its own. It is touched only while that thread is halted, so it needs no lock."""
+    """A loop in a thread of its own. It is touched only while that thread is halted, so it needs no lock.
+
+    An interrupt may come between any two lines here: each step can be done again, and leaves nothing undone.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._forking = False
         self._loop: Loop | None = None
         self._wake = -1
-        self._thread: threading.Thread | None = None
+        self._work: Work | None = None
         self._halting = False
         os.register_at_fork(
             before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._in_child
         )
 
-    @contextmanager
-    def halted(self) -> Iterator[Loop]:
-        """Stop serving for a moment, to change what is served."""
+    def halted(self, change: Callable[[Loop], T]) -> T:
+        """Stop serving for a moment, to change what is served.
+
+        Shape: *change* is called in a thread, where no interrupt stops it half-way.
+        """
         with self._lock:
-            self._halt()
-            if self._loop is None:
-                self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-                self._loop = Loop()
-                self._loop.start(self._woken())
-                self._loop.turn(0)
             try:
-                yield self._loop
+                self._halt()
+                return in_a_thread(lambda: change(self._opened()))
             finally:
-                self._go_on()
+                try:
+                    self._go_on()
+                except BaseException:  # an interrupt: the others are still served
+                    self._go_on()
+                    raise
 
     def settle(self) -> None:
         """Take all that has come already."""
+        if self._loop is not None:
+            self.halted(_take_all)
+
+    def _opened(self) -> Loop:
         if self._loop is None:
-            return
-        with self.halted() as loop:
-            while loop.turn(0):
-                pass
+            if self._wake < 0:
+                self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            loop = Loop()
+            loop.start(self._woken())
+            loop.turn(0)
+            self._loop = loop
+        return self._loop
 
     def _woken(self) -> Attempt[None]:
         while True:
             yield Wait(self._wake, select.POLLIN)
             os.eventfd_read(self._wake)
 
-    def _serve(self, loop: Loop) -> None:
-        while not self._halting:
-            loop.turn()
+    def _serve(self) -> None:
+        try:
+            while not self._halting and self._loop is not None:
+                self._loop.turn()
+        except BaseException:
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), None)))
 
     def _halt(self) -> None:
-        """Wait until the kernel has buried the thread; Python's join returns a moment before that."""
-        if self._thread is None:
-            return
-        self._halting = True
-        os.eventfd_write(self._wake, 1)
-        self._thread.join()
-        task = f"/proc/self/task/{self._thread.native_id}"
-        while os.path.exists(task):  # noqa: PTH110
-            os.sched_yield()
-        self._thread = None
+        """Wait until the kernel has buried the thread."""
+        if self._work is not None and not self._work.revoke():
+            self._halting = True
+            os.eventfd_write(self._wake, 1)
+            self._work.join()
+        self._work, self._halting = None, False
 
     def _go_on(self) -> None:
-        if self._loop is None:
-            return
-        if len(self._loop) <= 1:  # only what wakes us is left
+        self._halt()  # if an interrupt kept us from it, or came while we went on
+        if self._loop is None or len(self._loop) <= 1:  # only what wakes us is left
             self._close()
             return
-        self._halting = False
-        self._thread = threading.Thread(
-            target=self._serve, args=(self._loop,), name="netconform-listeners", daemon=True
-        )
-        self._thread.start()
+        self._work = Work(self._serve)
+        self._work.start()
 
     def _close(self) -> None:
         if self._loop is not None:
             self._loop.close()
-            os.close(self._wake)
         self._loop = None
+        if self._wake >= 0:
+            wake, self._wake = self._wake, -1
+            os.close(wake)
 
     def _before_fork(self) -> None:
         self._lock.acquire()
+        self._forking = True
         self._halt()
 
     def _after_fork(self) -> None:
-        self._go_on()
-        self._lock.release()
+        if self._forking:
+            try:
+                self._go_on()
+            finally:
+                self._forking = False
+                self._lock.release()
 
     def _in_child(self) -> None:
         """Let go of every socket: they are our parent's, and must not outlive it with us."""
-        self._lock = threading.RLock()
+        self._lock, self._forking = threading.RLock(), False
         self._close()
+
+
+def _take_all(loop: Loop) -> None:
+    while loop.turn(0):
+        pass
 
 
 SERVICE = Service()

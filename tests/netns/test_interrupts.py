@@ -1,0 +1,136 @@
+"""An interrupt at any moment, as of Ctrl-C or of a timeout, is raised as it is and leaves nothing."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pytest_netconform.kernel import threads
+from pytest_netconform.kernel.threads import in_a_thread
+from pytest_netconform.nodes import Net
+
+Within = Callable[[float, Callable[[], object]], None]
+
+
+class Interrupted(BaseException):
+    """As KeyboardInterrupt: what no handler of errors takes."""
+
+
+@pytest.fixture
+def within() -> Iterator[Within]:
+    """Call something, and interrupt it at a random moment within so many seconds, unless it ends before."""
+    armed = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal armed
+        if armed:
+            armed = False
+            raise Interrupted
+
+    def call(seconds: float, deed: Callable[[], object]) -> None:
+        nonlocal armed
+        try:
+            armed = True
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, seconds))
+            deed()
+        except Interrupted:
+            pass
+        finally:
+            armed = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    former = signal.signal(signal.SIGALRM, interrupt)
+    yield call
+    signal.signal(signal.SIGALRM, former)
+
+
+def tasks() -> int:
+    """Count our threads as the kernel does."""
+    return len(os.listdir("/proc/self/task"))  # noqa: PTH208
+
+
+def test_an_interrupt_while_a_thread_starts_is_raised_as_it_is(
+    within: Within, eventually: Callable[[Callable[[], bool]], bool]
+) -> None:
+    before, known = tasks(), threading.enumerate()
+    for _ in range(500):
+        within(0.0002, lambda: in_a_thread(int))
+    assert threading.enumerate() == known
+    assert eventually(lambda: tasks() == before)
+
+
+def test_a_call_that_was_interrupted_before_it_began_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    kept: list[Callable[[], None]] = []
+
+    def start(run: Callable[[], None], _: tuple[()]) -> None:
+        kept.append(run)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads._thread, "start_new_thread", start)
+    with pytest.raises(KeyboardInterrupt):
+        in_a_thread(lambda: begun.append(1))
+    kept[0]()  # the thread, somewhat later
+    assert not begun
+
+
+def test_a_call_that_was_interrupted_when_it_had_begun_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go, ended = threading.Event(), threading.Event(), threading.Event()
+    real = _thread.start_new_thread
+
+    def start(run: Callable[[], None], args: tuple[()]) -> None:
+        real(run, args)
+        begun.wait()
+        go.set()
+        raise KeyboardInterrupt
+
+    def work() -> None:
+        begun.set()
+        go.wait()
+        ended.set()
+
+    monkeypatch.setattr(threads._thread, "start_new_thread", start)
+    with pytest.raises(KeyboardInterrupt):
+        in_a_thread(work)
+    assert ended.is_set()
+
+
+def test_what_logs_in_a_thread_leaves_no_thread_behind() -> None:
+    known = threading.enumerate()
+    assert in_a_thread(lambda: threading.current_thread().name)
+    assert threading.enumerate() == known
+
+
+def test_listeners_outlive_an_interrupt_while_their_thread_starts(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = net.node("a")
+    first = a.listen(80)
+    real, calls = _thread.start_new_thread, iter([False, False, True])
+
+    def start(run: Callable[[], None], args: tuple[()]) -> int:
+        if next(calls, False):
+            raise KeyboardInterrupt
+        return real(run, args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threads._thread, "start_new_thread", start)
+        with pytest.raises(KeyboardInterrupt):
+            a.listen(81)
+    assert next(calls, None) is None
+    assert a.tcp("127.0.0.1", 80).replied
+    assert a.tcp("127.0.0.1", 81).refused
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    with a.listen(81):
+        assert a.tcp("127.0.0.1", 81).replied
+    first.close()
+    assert a.tcp("127.0.0.1", 80).refused
