@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 import subprocess
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,8 @@ class Namespaces:
         self._closed, self._fds = False, [fd for fd in (net, mnt, uts) if fd is not None]
         self.inode = _inode(net)
         self._processes = Processes(name, self.handles, own_proc=mnt is not None) if mortal else None
+        if mortal:
+            _made.add(self)
 
     @classmethod
     def here(cls, name: str) -> Namespaces:
@@ -172,6 +175,14 @@ class Namespaces:
             ) from error
         except OSError as error:
             raise CommandFailed(self.name, shown(command), 126, "", str(error)) from error
+
+
+_made: weakref.WeakSet[Namespaces] = weakref.WeakSet()
+
+
+def made() -> list[Namespaces]:
+    """List those that we made and that are still open: all that a test may change."""
+    return [each for each in list(_made) if each.net is not None]
 
 
 def _inode(net: int | None) -> int:

@@ -18,6 +18,7 @@ from pytest_netconform.kernel.impairing.ends import End
 from pytest_netconform.kernel.impairing.flushed import Flushed, flushed
 from pytest_netconform.kernel.impairing.qdisc import root_qdisc, set_rate, unset_rate
 from pytest_netconform.kernel.rtnetlink import link_set
+from pytest_netconform.nodes.contexts import context
 from pytest_netconform.nodes.namespaces import Netns
 
 Direction = Literal["in", "out", "both"]
@@ -50,7 +51,8 @@ class Impairable:
     """What can be done to a device for the time of a context.
 
     Shape:  *direction* is "in", "out" or "both", seen from the device; "out" needs a veth.
-    Raises: BuildError, also at the end, where something could not be made as it was before.
+    Raises: BuildError, also at the end, where something could not be made as it was before; and at the end of
+            the net for one that was never entered.
     Needs:  CAP_NET_ADMIN; nft for `loss` and `silent`.
     """
 
@@ -60,7 +62,7 @@ class Impairable:
     ifname: str
     ifindex: int
 
-    @contextmanager
+    @context
     def cut(self) -> Iterator[None]:
         """Take the carrier of a veth away, by setting its other end down.
 
@@ -74,13 +76,13 @@ class Impairable:
             stack.enter_context(_remembered(peer, "up", lambda: peer.state().up, False, deed))
             yield
 
-    @contextmanager
+    @context
     def silent(self, direction: Direction = "both") -> Iterator[None]:
         """Drop every packet; the carrier stays."""
         with self.loss(100, direction):
             yield
 
-    @contextmanager
+    @context
     def loss(self, percent: float, direction: Direction = "both") -> Iterator[None]:
         """Drop so many of a hundred packets, at random, in each direction; the carrier stays."""
         with self._end() as end, ExitStack() as stack:
@@ -93,7 +95,7 @@ class Impairable:
                 stack.enter_context(_dropping(receiver, which))
             yield
 
-    @contextmanager
+    @context
     def rate(self, kbit: float, direction: Direction = "both", *, queue_ms: float = 100.0) -> Iterator[None]:
         """Let no more than so many kilobits pass in a second, in each direction.
 
@@ -113,7 +115,7 @@ class Impairable:
                 )
             yield
 
-    @contextmanager
+    @context
     def mtu(self, mtu: int) -> Iterator[None]:
         """Give the device another MTU; its other end keeps its own."""
         with ExitStack() as stack:
@@ -123,6 +125,10 @@ class Impairable:
             yield
 
     def _end(self) -> End:
+        if not self.netns.namespaces.mortal:
+            raise BuildError(
+                f"{self.netns.name}: {self.ifname} is in a namespace that no net made: hands off"
+            )
         return End(self.netns.namespaces, self.ifname, self.ifindex)
 
 

@@ -71,6 +71,7 @@ class Netns(Probing, Configurable):
         self._evidence = LiveEvidence(namespaces)
         self._listeners: list[Listener] = []
         self.daemons: list[daemons.Daemon] = []
+        self.forgotten: dict[object, str] = {}
         self.siblings: Mapping[str, Netns] = {}
 
     def __repr__(self) -> str:
@@ -231,6 +232,10 @@ class Netns(Probing, Configurable):
         )
         self._listeners.append(listener)
         return listener
+
+    def untold(self) -> list[str]:
+        """Tell what a test could not notice: daemons that crashed, contexts that were never entered."""
+        return [*daemons.crashed(self.daemons), *self.forgotten.values()]
 
     def end(self) -> None:
         """Have the kernel end the processes inside, without waiting for it."""

@@ -12,7 +12,6 @@ from pytest_netconform.kernel.making.fresh import make_netns, make_nodes
 from pytest_netconform.kernel.rtnetlink import Interface
 from pytest_netconform.kernel.wiring import check_ifname, hosts_of, interfaces
 from pytest_netconform.nodes.batch import Batch, Pair
-from pytest_netconform.nodes.daemons import crashed
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.drawing import draw
 from pytest_netconform.nodes.hosts import Hosts, lan_of
@@ -41,9 +40,10 @@ class Net(VirtualDevices):
     def __exit__(self, kind: object, *_: object) -> None:
         """Destroy all.
 
-        Raises: BuildError if a daemon ended that nobody stopped, unless something else went wrong before.
+        Raises: BuildError if a daemon crashed, or an impairment was never entered, unless something else went
+                wrong before.
         """
-        told = crashed(daemon for netns in self for daemon in netns.daemons) if kind is None else []
+        told = [words for netns in self for words in netns.untold()] if kind is None else []
         self.close()
         if told:
             raise BuildError("\n".join(told))

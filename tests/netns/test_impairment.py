@@ -7,14 +7,16 @@ import json
 import re
 import socket
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from typing import Any
 
 import pytest
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.nodes import Device, Net
+from pytest_netconform.kernel.making.fresh import make_netns
+from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.nodes import Device, Net, Netns
 from pytest_netconform.nodes import impairment as module
 
 DUMPS = (
@@ -204,7 +206,7 @@ def test_a_cut_device_is_up_without_a_carrier(ends: tuple[Device, Device]) -> No
         assert "LOWER_UP" not in one.link.flags
         assert "UP" not in two.link.flags
         assert one.netns.ping("198.51.100.2").replied
-        assert not one.netns.ping("192.0.2.2", timeout_s=0.05).replied
+        assert one.netns.ping("192.0.2.2", timeout_s=0.05).lost
     assert is_joined(*ends)
 
 
@@ -244,9 +246,9 @@ def test_a_wire_to_a_bridge_forwards_again_at_once(net: Net, eventually: Eventua
     hosts[0].ping("192.0.2.2")
     assert all(eventually(partial(has_settled, end)) for wire in wires for end in wire)
     before = all_of(*wires[0], wires[1][0])
-    for device in wires[0]:
+    for device, outcome in zip(wires[0], ("lost", "rejected"), strict=True):
         with device.cut():
-            assert hosts[0].ping("192.0.2.2", timeout_s=0.05).replied is False
+            assert getattr(hosts[0].ping("192.0.2.2", timeout_s=0.05), outcome)
         assert hosts[0].ping("192.0.2.2").replied
         assert all_of(*wires[0], wires[1][0]) == before
     with wires[0][1].cut(), wires[1][1].cut():
@@ -338,13 +340,30 @@ def test_silence_is_not_told_to_who_sends(ends: tuple[Device, Device]) -> None:
             assert one.netns.ping("192.0.2.2", timeout_s=0.05).lost
 
 
+def received(sock: socket.socket) -> list[bytes]:
+    """Read all that is there."""
+    found = []
+    with suppress(BlockingIOError):
+        while True:
+            found.append(sock.recv(1))
+    return found
+
+
 def test_of_a_loss_some_come_through(ends: tuple[Device, Device]) -> None:
-    one, _ = ends
+    one, two = ends
     one.netns.ping("192.0.2.2")
-    with one.loss(50, "in"), one.netns.capture("eth0", "icmp") as capture:
-        pings = [one.netns.ping("192.0.2.2", timeout_s=0.01).lost for _ in range(64)]
-    assert 0 < sum(pings) < 64
-    assert len([packet for packet in capture.packets if packet.direction == "out"]) == 64
+    sent = [bytes([number]) for number in range(64)]
+    with one.loss(50, "out"), one.netns.namespaces.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        there = two.netns.namespaces.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with there, two.netns.capture("eth0", "udp") as capture:
+            there.bind(("192.0.2.2", 0))
+            there.setblocking(False)
+            for each in sent:
+                sender.sendto(each, there.getsockname())
+            came = received(there)  # what is sent on a veth is there when send returns, or never
+    assert [packet.data[42:43] for packet in capture.packets] == sent
+    assert 0 < len(came) < 64
+    assert set(came) <= set(sent)
 
 
 def test_a_rate_drops_what_its_queue_cannot_hold(ends: tuple[Device, Device]) -> None:
@@ -412,11 +431,60 @@ def test_an_end_in_a_namespace_of_somebody_else_is_out_of_reach(net: Net) -> Non
     # seen from the PID namespace of its own, the process is the only one that sleeps
     one.run("ip link add eth0 type veth peer name eth1 && ip link set eth1 netns $(pidof -s sleep)")
     device = Device(one, "eth0", next(link.ifindex for link in one.links if link.ifname == "eth0"))
-    with pytest.raises(BuildError, match="in a namespace that we hold no descriptor of"), device.cut():
+    with pytest.raises(BuildError, match="in a namespace that no net of ours made"), device.cut():
         pass
     other.kill()
     other.wait()
     other.stdout.close()
+
+
+def test_what_is_no_nets_is_never_changed_though_it_can_be_reached(net: Net) -> None:
+    one = net.netns("one")
+    (fresh,) = make_netns(["fresh"])
+    kept = Namespaces.opened("somebody's", f"/proc/self/fd/{fresh.net}")
+    fresh.close()
+    veth = ["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth9", "netns"]
+    one.popen([*veth, f"/proc/self/fd/{kept.net}"], pass_fds=[kept.net]).wait()
+    kept.run("ip link set eth9 up")
+    one.set_link("eth0", up=True)
+    before = kept.run("ip -d -j link").stdout
+    device = Device.of(one, "eth0")
+    for impaired in (device.cut(), device.silent("out"), device.rate(100, "in")):
+        with (
+            pytest.raises(BuildError, match="one: eth0: the other end is in a namespace that no net"),
+            impaired,
+        ):
+            pass
+    theirs = Device(Netns(kept), "eth9", 2)
+    with (
+        pytest.raises(BuildError, match="somebody's: eth9 is in a namespace that no net made"),
+        theirs.mtu(1300),
+    ):
+        pass
+    assert kept.run("ip -d -j link").stdout == before
+    kept.close()
+
+
+def test_one_that_is_never_entered_is_told_with_its_net() -> None:
+    def forget(*, fail: bool = False) -> None:
+        with Net() as net:
+            eth0, _ = net.veth(net.netns("one"), net.netns("two"))
+            eth0.loss(30, direction="in")
+            with eth0.silent():
+                assert not fail
+
+    with pytest.raises(BuildError, match=r"^one: eth0.loss\(30, direction='in'\) was never entered, and did"):
+        forget()
+    with pytest.raises(AssertionError):
+        forget(fail=True)
+
+
+def test_one_is_entered_once(ends: tuple[Device, Device]) -> None:
+    silent = ends[0].silent("in")
+    with silent:
+        pass
+    with pytest.raises(BuildError, match=r"one: eth0.silent\('in'\) was entered before"), silent:
+        pass
 
 
 def test_a_name_that_nft_cannot_be_told_is_refused(net: Net) -> None:

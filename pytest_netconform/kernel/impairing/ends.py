@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.namespaces import Namespaces, made
 from pytest_netconform.kernel.netlink import NLM_F_ACK, Netlink, attribute
 from pytest_netconform.kernel.rtsocket import SOCKET, Rtnetlink
 
@@ -56,8 +55,7 @@ class End:
         """
         self.name, self.ifname, self.ifindex = namespaces.name, ifname, ifindex
         with ExitStack() as undo:
-            path = f"/proc/self/fd/{namespaces.net}" if namespaces.net is not None else "/proc/self/ns/net"
-            self.namespaces = Namespaces.opened(namespaces.name, path)
+            self.namespaces = Namespaces.opened(namespaces.name, f"/proc/self/fd/{namespaces.net}")
             undo.callback(self.namespaces.close)
             self.netlink = Netlink(self.namespaces.socket(*SOCKET))
             undo.callback(self.netlink.close)
@@ -89,7 +87,7 @@ class End:
         return _state_of(self, master) if master else None
 
     def peer(self) -> End:
-        """Find the other end of a veth pair, in any namespace that we hold a descriptor of.
+        """Find the other end of a veth pair, in any namespace that we made.
 
         Raises: BuildError for a device that is no veth, and where the other end is out of reach.
         """
@@ -99,7 +97,7 @@ class End:
             raise BuildError(f"{self} is {what}, and has no other end: only a veth has")
         if state.link_netnsid is None:
             return self._at(self.namespaces, state.link)
-        for path in (*_namespaces_held(), "/proc/self/ns/net"):
+        for path in _namespaces_made():
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 if _nsid(self.netlink, fd) != state.link_netnsid:
@@ -111,7 +109,7 @@ class End:
                 return self._at(namespaces, state.link)
             finally:
                 namespaces.close()
-        raise BuildError(f"{self}: the other end is in a namespace that we hold no descriptor of")
+        raise BuildError(f"{self}: the other end is in a namespace that no net of ours made: hands off")
 
     @staticmethod
     def _at(namespaces: Namespaces, ifindex: int) -> End:
@@ -120,11 +118,11 @@ class End:
         return end
 
     def uppers(self) -> list[End]:
-        """Find what stands on the device in other namespaces that we hold, such as the macvlan of a pod."""
+        """Find what stands on the device in other namespaces that we made, such as the macvlan of a pod."""
         found: list[End] = []
         with ExitStack() as closing:
             others = [
-                Namespaces.opened(f"on {self.ifname} of {self.name}", path) for path in _namespaces_held()
+                Namespaces.opened(f"on {self.ifname} of {self.name}", path) for path in _namespaces_made()
             ]
             for namespaces in others:
                 closing.callback(namespaces.close)
@@ -196,15 +194,6 @@ def _state_of(end: End, ifindex: int) -> State:
     )
 
 
-def _namespaces_held() -> Iterator[str]:
-    """List paths of the network namespaces that this process holds open, each once."""
-    seen = set()
-    for number in os.listdir("/proc/self/fd"):  # noqa: PTH208
-        path = f"/proc/self/fd/{number}"
-        try:
-            target = os.readlink(path)  # noqa: PTH115
-        except OSError:
-            continue
-        if target.startswith("net:[") and target not in seen:
-            seen.add(target)
-            yield path
+def _namespaces_made() -> list[str]:
+    """List paths of the network namespaces that we made; no other is ever changed, though we may hold it."""
+    return [f"/proc/self/fd/{each.net}" for each in made()]
