@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,10 +50,12 @@ class Refusal:
 
 
 class Netlink:
-    """A netlink socket, opened inside the namespace that it speaks for; one thread uses it at a time."""
+    """A netlink socket, opened inside the namespace that it speaks for; threads take turns with it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self._lock = threading.Lock()
+        self._behind = False  # an interrupt came: there may be answers that nobody waits for
         self._announced = False
         self._sequence = count(1)
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK):
@@ -64,35 +67,42 @@ class Netlink:
     def execute(self, requests: Sequence[tuple[int, int, bytes]]) -> list[Refusal]:
         """Send requests (type, flags, body) in order and wait for every answer; give the refusals."""
         refusals = []
-        for start in range(0, len(requests), BATCH):
-            seqs = self._send(requests[start : start + BATCH], NLM_F_ACK)
-            while seqs:
-                for message in self._receive():
-                    if message.type == NLMSG_ERROR and message.seq in seqs:
-                        position = start + seqs.pop(message.seq)
-                        if refused := _refusal(position, message):
-                            refusals.append(refused)
+        with self._lock:
+            for start in range(0, len(requests), BATCH):
+                seqs = self._send(requests[start : start + BATCH], NLM_F_ACK)
+                while seqs:
+                    for message in self._receive():
+                        if message.type == NLMSG_ERROR and message.seq in seqs:
+                            position = start + seqs.pop(message.seq)
+                            if refused := _refusal(position, message):
+                                refusals.append(refused)
+                self._behind = False
         return refusals
 
-    def ask(self, kind: int, body: bytes, flags: int = NLM_F_DUMP) -> Iterator[Message]:
+    def ask(self, kind: int, body: bytes, flags: int = NLM_F_DUMP) -> list[Message]:
         """Ask for a whole table, or with NLM_F_ACK for one thing, and give the messages of the answer.
 
+        Shape:  a list, for a socket whose answer is not read to its end takes no other request (EBUSY).
         Raises: OSError with the kernel's refusal.
         """
-        seqs = self._send([(kind, flags, body)], 0)
-        while seqs:
-            for message in self._receive():
-                if message.seq not in seqs:
-                    self._announced = (
-                        True  # perhaps: it may have overtaken an answer that does not know of it
-                    )
-                    continue
-                if message.type not in (NLMSG_DONE, NLMSG_ERROR):
-                    yield message
-                    continue
-                seqs.clear()
-                if refused := _refusal(0, message):
-                    raise OSError(refused.errno, refused.words)
+        answer = []
+        with self._lock:
+            seqs = self._send([(kind, flags, body)], 0)
+            while seqs:
+                for message in self._receive():
+                    if message.seq not in seqs:
+                        self._announced = (
+                            True  # perhaps: it may have overtaken an answer that does not know of it
+                        )
+                    elif message.type not in (NLMSG_DONE, NLMSG_ERROR):
+                        answer.append(message)
+                    else:
+                        seqs.clear()
+                        last = message
+            self._behind = False
+        if refused := _refusal(0, last):
+            raise OSError(refused.errno, refused.words)
+        return answer
 
     @contextmanager
     def listening(self, groups: Sequence[int]) -> Iterator[None]:
@@ -126,6 +136,8 @@ class Netlink:
 
     def _send(self, requests: Sequence[tuple[int, int, bytes]], flags: int) -> dict[int, int]:
         """Send in one go; give the position of each request by its sequence number."""
+        if self._behind:
+            self._catch_up()
         seqs, data = {}, bytearray()
         for position, (kind, own_flags, body) in enumerate(requests):
             seq = next(self._sequence) & 0xFFFF_FFFF
@@ -134,8 +146,21 @@ class Netlink:
                 HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | flags | own_flags, seq, 0) + body
             )
             data += bytes(-len(data) % 4)
+        self._behind = True
         self.sock.send(data)
         return seqs
+
+    def _catch_up(self) -> None:
+        """Read what was left unread; with each piece of a table that we take the kernel adds the next."""
+        self._announced = True  # perhaps
+        while True:
+            try:
+                self.sock.recv(RECEIVE, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
 
 
 def attribute(data: bytes, start: int, wanted: int) -> bytes:

@@ -6,15 +6,20 @@ import _thread
 import os
 import random
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pytest_netconform.kernel import threads
+from pytest_netconform.kernel.netlink import Message, Netlink
+from pytest_netconform.kernel.rtnetlink import link_up
 from pytest_netconform.kernel.threads import in_a_thread
-from pytest_netconform.nodes import Net
+from pytest_netconform.nodes import Net, Netns
 
+NEIGHBOURS = {bytes((10, 0, n // 250, n % 250 + 2)) for n in range(2000)}
 Within = Callable[[float, Callable[[], object]], None]
 
 
@@ -134,3 +139,51 @@ def test_listeners_outlive_an_interrupt_while_their_thread_starts(
         assert a.tcp("127.0.0.1", 81).replied
     first.close()
     assert a.tcp("127.0.0.1", 80).refused
+
+
+@pytest.fixture
+def crowded(net: Net) -> Netns:
+    """A namespace with a table that the kernel gives in pieces."""
+    one = net.netns("one")
+    one.run("ip link add eth0 type bridge; ip link set eth0 up; ip addr add 10.0.0.1/16 dev eth0")
+    neighs = "\n".join(
+        f"neigh add {socket.inet_ntoa(dst)} lladdr 02:00:00:00:00:01 dev eth0" for dst in NEIGHBOURS
+    )
+    one.run(["ip", "-batch", "-"], input=neighs)
+    return one
+
+
+class Lo:
+    ifname, ifindex = "lo", 1
+
+
+def neighbours(netns: Netns) -> int:
+    return netns.rtnetlink.count_neighbours(socket.AF_INET, NEIGHBOURS)
+
+
+def test_after_an_answer_that_was_not_read_to_its_end_the_next_request_is_taken(
+    crowded: Netns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Netlink._receive
+
+    def receive(netlink: Netlink) -> list[Message]:
+        real(netlink)
+        raise KeyboardInterrupt
+
+    for ask in (lambda: neighbours(crowded), lambda: crowded.rtnetlink.do(link_up(Lo()))):
+        with monkeypatch.context() as patched:
+            patched.setattr(Netlink, "_receive", receive)
+            with pytest.raises(KeyboardInterrupt):
+                ask()
+        assert neighbours(crowded) == 2000
+
+
+def test_requests_may_be_interrupted_at_any_moment(crowded: Netns, within: Within) -> None:
+    for _ in range(100):
+        within(0.005, lambda: neighbours(crowded))
+        assert neighbours(crowded) == 2000
+
+
+def test_threads_may_ask_the_same_namespace_at_once(crowded: Netns) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(neighbours, [crowded] * 40)) == {2000}
