@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pytest_netconform.errors import CommandFailed, Unreadable
+from pytest_netconform.errors import BuildError, CommandFailed, Unreadable
 from pytest_netconform.kernel import syscalls
 from pytest_netconform.kernel.processes.commands import (
     Command,
@@ -80,7 +80,7 @@ class Namespaces:
     def handles(self) -> tuple[Handle, ...]:
         """List the descriptors to enter, in the order in which that works."""
         if self._closed:
-            raise ValueError(f"{self.name} is closed")
+            raise BuildError(f"{self.name} is closed")
         kinds = (
             (self.net, syscalls.CLONE_NEWNET),
             (self.uts, syscalls.CLONE_NEWUTS),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 
 from pytest_netconform.errors import BuildError
+from pytest_netconform.kernel import syscalls
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.netlink import ATTRIBUTE, NLM_F_ACK, Netlink, attribute
 from pytest_netconform.kernel.probing.sockets import Open, open_all
@@ -38,7 +39,10 @@ class Rtnetlink:
 
     def __init__(self, namespaces: Namespaces, sock: socket.socket | None = None) -> None:
         self.name, self._namespaces = namespaces.name, namespaces
-        self._netlink = Netlink(sock or namespaces.socket(*SOCKET))
+        try:
+            self._netlink = Netlink(sock or namespaces.socket(*SOCKET))
+        except OSError as error:
+            raise BuildError(f"{self.name}: no route netlink: {syscalls.words(error)}") from error
 
     def close(self) -> None:
         self._netlink.close()
@@ -192,7 +196,7 @@ def speaking(members: Sequence[Namespaces]) -> Iterator[tuple[Namespaces, Rtnetl
         try:
             socks = open_all([Open(each, *SOCKET) for each in chunk])
         except OSError as error:
-            raise BuildError(f"{chunk[0].name}: no route netlink: {error.strerror}") from error
+            raise BuildError(f"{chunk[0].name}: no route netlink: {syscalls.words(error)}") from error
         try:
             for each, sock in zip(chunk, socks, strict=True):
                 sock.setblocking(True)

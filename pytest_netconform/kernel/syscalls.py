@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import resource
 import struct
 from collections.abc import Iterable
 
@@ -96,7 +98,10 @@ def hand_on(held: int) -> None:
 
 def words(error: OSError) -> str:
     """Say what the kernel said, and of what, without Python's number."""
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    said = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    if error.errno != errno.EMFILE:
+        return said
+    return f"{said}: the limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]} descriptors, see ulimit -n"
 
 
 def _check(result: int, call: str) -> None:

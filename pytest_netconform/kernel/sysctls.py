@@ -67,7 +67,9 @@ class Sysctls:
         if not path.startswith("net/"):
             raise BuildError(f"{where}: {name} belongs to the host; a namespace has only net of its own")
         try:
-            self._namespaces.call(self._write, ROOT / path, f"{value}\n")
+            self._namespaces.call(
+                self._write, ROOT / path, f"{int(value) if isinstance(value, bool) else value}\n"
+            )
         except FileNotFoundError:
             hint = self._namespaces.call(meant, path)
             raise BuildError(f"{where} has no sysctl {name}{hint}") from None

@@ -1,26 +1,26 @@
-"""Change devices, addresses, routes, rules, neighbours of a namespace without a command, in ip(8)'s words."""
+"""Change devices, addresses, neighbours of a namespace without a command, in ip(8)'s words."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.rtnetlink import (
     Dev,
-    Nexthop,
     Request,
     addr_add,
+    addr_delete,
     fdb_add,
+    fdb_delete,
     link_set,
+    neigh_delete,
     neigh_replace,
-    route_add,
-    rule_add,
 )
 from pytest_netconform.kernel.rtsocket import Rtnetlink
-from pytest_netconform.kernel.wiring import addresses_from
+from pytest_netconform.kernel.wiring import addresses_from, interface_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,8 +33,8 @@ class Named(NamedTuple):
     ifindex: int
 
 
-class Configurable:
-    """What can be changed in a namespace.
+class Settable:
+    """What can be changed in a namespace, but for its routes and rules.
 
     Shape: *dev* is a device's name, or the Device itself.
     """
@@ -76,9 +76,11 @@ class Configurable:
         label: str | None = None,
         scope: str | None = None,
         noprefixroute: bool = False,
+        replace: bool = False,
     ) -> None:
         """Give a device an address such as 192.0.2.1/24, and wait until it can be used.
 
+        Shape:  *replace* also takes one that the device has, and changes what else is said of it.
         Raises: BuildError.
         """
         (own,) = self._named(addresses_from, address)
@@ -92,84 +94,17 @@ class Configurable:
             label=label,
             scope=scope,
             noprefixroute=noprefixroute,
+            replace=replace,
         )
         self.rtnetlink.await_addresses(found, (own,))
 
-    def add_route(
-        self,
-        dst: str,
-        *,
-        via: str | None = None,
-        dev: str | Dev | None = None,
-        type: str = "unicast",
-        table: int | None = None,
-        metric: int | None = None,
-        src: str | None = None,
-        mtu: int | None = None,
-        scope: str | None = None,
-        onlink: bool = False,
-        nexthops: Mapping[str, int] | None = None,
-        replace: bool = False,
-    ) -> None:
-        """Add a route to a network, an address, or `default`; *replace* takes the place of the one there is.
+    def del_addr(self, dev: str | Dev, address: str, *, peer: str | None = None) -> None:
+        """Take an address such as 192.0.2.1/24 from a device.
 
-        Shape:  *nexthops* are several gateways, each with its weight.
-        Raises: BuildError.
+        Raises: BuildError, also where the device has not this address.
         """
-        self._do(
-            route_add,
-            dst,
-            self.resolve_dev(dev) if dev is not None else None,
-            via=via,
-            kind=type,
-            table=table,
-            metric=metric,
-            src=src,
-            mtu=mtu,
-            scope=scope,
-            onlink=onlink,
-            nexthops=[Nexthop(gateway, weight=weight) for gateway, weight in (nexthops or {}).items()],
-            replace=replace,
-        )
-
-    def add_rule(
-        self,
-        action: str = "lookup",
-        *,
-        table: int | None = None,
-        goto: int | None = None,
-        priority: int | None = None,
-        src: str | None = None,
-        dst: str | None = None,
-        iif: str | None = None,
-        oif: str | None = None,
-        fwmark: int | None = None,
-        fwmask: int | None = None,
-        inverted: bool = False,
-        family: str = "inet",
-    ) -> None:
-        """Add a routing rule: `add_rule(table=100, src="10.0.0.0/8")`, `add_rule("blackhole", fwmark=1)`.
-
-        Shape:  *src* is what ip calls from, *inverted* its `not`; *family* counts where no address tells it.
-        Raises: BuildError.
-        """
-        if family not in ("inet", "inet6"):
-            raise BuildError(f"{self.name}: rule add: family: expected inet or inet6, got {family!r}")
-        self._do(
-            rule_add,
-            action,
-            table=table,
-            goto=goto,
-            priority=priority,
-            src=src,
-            dst=dst,
-            iif=iif,
-            oif=oif,
-            fwmark=fwmark,
-            fwmask=fwmask,
-            inverted=inverted,
-            inet6=family == "inet6",
-        )
+        own = self._named(interface_of, address)
+        self._do(addr_delete, self.resolve_dev(dev), own, peer=peer)
 
     def add_neigh(
         self,
@@ -187,6 +122,13 @@ class Configurable:
         """
         self._do(neigh_replace, dst, lladdr, self.resolve_dev(dev), state=state, router=router, proxy=proxy)
 
+    def del_neigh(self, dst: str, dev: str | Dev, *, proxy: bool = False) -> None:
+        """Forget a neighbour.
+
+        Raises: BuildError, also where there is none.
+        """
+        self._do(neigh_delete, dst, self.resolve_dev(dev), proxy=proxy)
+
     def add_fdb(
         self,
         lladdr: str,
@@ -200,11 +142,12 @@ class Configurable:
         state: str = "permanent",
         master: bool = False,
         append: bool = False,
+        replace: bool = False,
     ) -> None:
         """Add an entry to a device's forwarding database, or with *master* to that of its bridge.
 
         Shape:  the address 00:00:00:00:00:00 is where a VXLAN device sends what it knows no place for;
-                *append* adds one more *dst* to it.
+                *append* adds one more *dst* to it, *replace* takes the place of what is there.
         Raises: BuildError.
         """
         self._do(
@@ -219,7 +162,24 @@ class Configurable:
             state=state,
             master=master,
             append=append,
+            replace=replace,
         )
+
+    def del_fdb(
+        self,
+        lladdr: str,
+        dev: str | Dev,
+        *,
+        dst: str | None = None,
+        vni: int | None = None,
+        vlan: int | None = None,
+        master: bool = False,
+    ) -> None:
+        """Delete an entry of a device's forwarding database, or with *master* of its bridge's.
+
+        Raises: BuildError, also where there is none.
+        """
+        self._do(fdb_delete, lladdr, self.resolve_dev(dev), dst=dst, vni=vni, vlan=vlan, master=master)
 
     def _do(self, build: Callable[P, Request], *args: P.args, **kwargs: P.kwargs) -> None:
         self.rtnetlink.do(self._named(build, *args, **kwargs))

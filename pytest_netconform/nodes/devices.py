@@ -8,7 +8,7 @@ from typing import Self
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.facts.links import Link
-from pytest_netconform.kernel.rtnetlink import Interface, link_master, link_nomaster, port_set
+from pytest_netconform.kernel.rtnetlink import Dev, Interface, link_master, link_nomaster, port_set
 from pytest_netconform.nodes.impairment import Impairable
 from pytest_netconform.nodes.namespaces import Netns
 
@@ -54,7 +54,7 @@ class Bridge(Device):
 
     def attach(
         self,
-        *ports: Device,
+        *ports: str | Device,
         hairpin: bool | None = None,
         learning: bool | None = None,
         flood: bool | None = None,
@@ -63,11 +63,10 @@ class Bridge(Device):
     ) -> None:
         """Make devices ports of the bridge, and wait until it forwards between those that are up.
 
+        Shape:  a port is a device, or the name of one.
         Raises: BuildError for a device of another namespace, or that can be no port; then none of them is.
         """
-        for port in ports:
-            if port.netns is not self.netns:
-                raise BuildError(f"{port!r} cannot be a port of {self!r}, which is in another namespace")
+        devs = [self._dev(port) for port in ports]
         given = {
             "hairpin": hairpin,
             "learning": learning,
@@ -78,13 +77,29 @@ class Bridge(Device):
         options = {name: value for name, value in given.items() if value is not None}
         rtnetlink = self.netns.rtnetlink
         try:
-            rtnetlink.do(*(link_master(port, self) for port in ports))
+            rtnetlink.do(*(link_master(port, self) for port in devs))
             if options:
-                rtnetlink.do(*(port_set(port, **options) for port in ports))
+                rtnetlink.do(*(port_set(port, **options) for port in devs))
         except BuildError:
-            for port in ports:
+            for port in devs:
                 with suppress(BuildError):
                     rtnetlink.do(link_nomaster(port))
             raise
-        if any(rtnetlink.is_up(port) for port in ports):
+        if any(rtnetlink.is_up(port) for port in devs):
             rtnetlink.await_up(self)
+
+    def detach(self, *ports: str | Device) -> None:
+        """Take ports from the bridge.
+
+        Raises: BuildError for a device that is no port of it; then all of them stay.
+        """
+        devs, own = [self._dev(port) for port in ports], self.netns.links
+        for dev in devs:
+            if own[dev.ifname].master != self.ifname:
+                raise BuildError(f"{self.netns.name}: {dev.ifname} is no port of {self.ifname}")
+        self.netns.rtnetlink.do(*(link_nomaster(dev) for dev in devs))
+
+    def _dev(self, port: str | Device) -> Dev:
+        if isinstance(port, Device) and port.netns is not self.netns:
+            raise BuildError(f"{port!r} cannot be a port of {self!r}, which is in another namespace")
+        return self.netns.resolve_dev(port)

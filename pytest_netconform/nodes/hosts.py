@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from inspect import signature
 from itertools import permutations
 from typing import Any, overload
 
+from pytest_netconform.documents import suggest
 from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel.probing.driving import drive
 from pytest_netconform.kernel.rtnetlink import neigh_replace
@@ -65,6 +67,7 @@ class Hosts(Sequence[Netns]):
         Raises: ProbeError, as the probe does, and where the machine has no room for so many neighbours.
         """
         name = probe if isinstance(probe, str) else probe.__name__
+        _check_options(name, *args, timeout_s=timeout_s, **options)
         members = self._members(version)
         if name == "ping":
             return Sweep(members, timeout_s=timeout_s, **options).run()
@@ -102,6 +105,23 @@ class Hosts(Sequence[Netns]):
         if not all(reached):
             raise ProbeError(f"{self!r} have no IPv{version} addresses")
         return [Member(host.namespaces, address) for host, address in zip(self, reached, strict=True)]
+
+
+def _check_options(name: str, *args: Any, **options: Any) -> None:
+    """Refuse what a probe does not take.
+
+    Raises: ProbeError.
+    """
+    takes = signature(registry.probe(name))
+    for option in options:
+        if option not in takes.parameters:
+            raise ProbeError(
+                f"mesh of {name}: no option {option!r}{suggest(option, list(takes.parameters)[2:])}"
+            )
+    try:
+        takes.bind(None, None, *args, **options)
+    except TypeError as error:
+        raise ProbeError(f"mesh of {name}: {error}") from error
 
 
 def lan_of(

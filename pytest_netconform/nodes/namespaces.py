@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,8 +23,8 @@ from pytest_netconform.kernel.rtnetlink import Interface
 from pytest_netconform.kernel.rtsocket import Rtnetlink
 from pytest_netconform.kernel.sysctls import Sysctls
 from pytest_netconform.nodes import daemons
-from pytest_netconform.nodes.configuring import Configurable
 from pytest_netconform.nodes.probing import Probing
+from pytest_netconform.nodes.routing import Configurable
 
 if TYPE_CHECKING:
     from pytest_netconform.nodes.capture import Capture
@@ -72,6 +71,7 @@ class Netns(Probing, Configurable):
         self._listeners: list[Listener] = []
         self.daemons: list[daemons.Daemon] = []
         self.forgotten: dict[object, str] = {}
+        self._rtnetlink: Rtnetlink | None = None
         self.siblings: Mapping[str, Netns] = {}
 
     def __repr__(self) -> str:
@@ -124,15 +124,20 @@ class Netns(Probing, Configurable):
         """Call *fn* in a fresh thread inside; it shares everything else with us."""
         return self.namespaces.call(fn, *args)
 
-    @cached_property
+    @property
     def rtnetlink(self) -> Rtnetlink:
-        """Route netlink of this namespace; a test that only builds needs no other tool."""
-        return Rtnetlink(self.namespaces)
+        """Route netlink of this namespace; a test that only builds needs no other tool.
+
+        Raises: BuildError if the namespace is closed.
+        """
+        if self._rtnetlink is None or not self.namespaces.handles:
+            self._rtnetlink = Rtnetlink(self.namespaces)
+        return self._rtnetlink
 
     @property
     def speaks(self) -> bool:
         """Say whether route netlink is open."""
-        return "rtnetlink" in self.__dict__
+        return self._rtnetlink is not None
 
     @property
     def links(self) -> Links:
@@ -245,8 +250,8 @@ class Netns(Probing, Configurable):
         """Let go of the namespace; the kernel destroys it with all that is in it."""
         for listener in self._listeners:
             listener.close()
-        if self.speaks:
-            self.rtnetlink.close()
+        if self._rtnetlink is not None:
+            self._rtnetlink.close()
         self.namespaces.close()
 
     def _global_addresses(self) -> list[Interface]:

@@ -10,7 +10,14 @@ from itertools import count
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.making.fresh import make_netns, make_nodes
 from pytest_netconform.kernel.rtnetlink import Interface
-from pytest_netconform.kernel.wiring import check_ifname, hosts_of, interfaces
+from pytest_netconform.kernel.wiring import (
+    Several,
+    addresses_from,
+    check_ifname,
+    check_text,
+    hosts_of,
+    interfaces,
+)
 from pytest_netconform.nodes.batch import Batch, Pair
 from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.drawing import draw
@@ -84,18 +91,19 @@ class Net(VirtualDevices):
         second: Netns,
         *,
         ifnames: tuple[str, str] = ("eth0", "eth0"),
-        subnet: str | Sequence[str] | None = None,
-        addrs: tuple[str | None, str | None] | None = None,
+        subnet: Several = None,
+        addrs: tuple[Several, Several] | None = None,
         mtu: int | None = None,
     ) -> tuple[Device, Device]:
         """Join two namespaces by a veth pair, and wait until both ends are up.
 
-        Shape:  *addrs* are the addresses of the two ends; by default the first two of each subnet.
+        Shape:  *addrs* are the addresses of the two ends, one, several or None; by default the first two of
+                each subnet.
         Raises: BuildError, and then there is no pair.
         """
-        addresses = interfaces(subnet, addrs)
         netnses = (first, second)
         self._check_ifnames(netnses, ifnames)
+        addresses = interfaces(subnet, addrs)
         ends = (self.device(first, ifnames[0], addresses[0]), self.device(second, ifnames[1], addresses[1]))
         batch = Batch()
         batch.veth(Pair(*ends, mtu=mtu))
@@ -103,15 +111,15 @@ class Net(VirtualDevices):
         return ends
 
     def bridge(
-        self, netns: Netns, ifname: str = "br0", *, addr: str | None = None, mtu: int | None = None
+        self, netns: Netns, ifname: str = "br0", *, addr: Several = None, mtu: int | None = None
     ) -> Bridge:
         """Make a bridge, which forwards from the first port on that is attached to it.
 
+        Shape:  *addr* is one or several, each with its prefix length.
         Raises: BuildError.
         """
-        addresses, _ = interfaces(None, (addr, None))
         self._check_ifnames((netns,), (ifname,))
-        bridge = self.planned_bridge(netns, ifname, addresses)
+        bridge = self.planned_bridge(netns, ifname, addresses_from(addr))
         batch = Batch()
         batch.bridge(bridge, mtu)
         batch.build()
@@ -201,6 +209,10 @@ class Net(VirtualDevices):
             raise BuildError(f"there is a namespace {name!r} already")
 
     def _check_ifnames(self, netnses: Sequence[Netns], ifnames: Sequence[str]) -> None:
+        for netns in netnses:
+            self._check_netns(netns)
+        if isinstance(ifnames, str) or len(ifnames) != len(netnses):
+            raise BuildError(f"ifnames: expected {len(netnses)}, one for each end, got {ifnames!r}")
         taken: set[tuple[Netns, str]] = set()
         for netns, ifname in zip(netnses, ifnames, strict=True):
             check_ifname(ifname)
@@ -208,12 +220,18 @@ class Net(VirtualDevices):
                 raise BuildError(f"{netns.name} has a device {ifname!r} already")
             taken.add((netns, ifname))
 
+    def _check_netns(self, netns: object) -> None:
+        if not isinstance(netns, Netns):
+            hint = f'; net["{netns}"] is the one of that name' if netns in self._members else ""
+            raise BuildError(f"expected a namespace, got {netns!r}{hint}")
+
 
 def check_name(name: str, of_node: bool) -> None:
     """Refuse what cannot be the name of a namespace; that of a node is its hostname.
 
     Raises: BuildError.
     """
+    check_text("a namespace's name", name)
     if not (HOSTNAME if of_node else NAME).fullmatch(name):
         raise BuildError(
             f"{name!r} is no name for a namespace: expected letters, digits, and - or . between them"

@@ -103,7 +103,9 @@ def check_neighs(tunnels: Sequence[Tunnel]) -> None:
         )
 
 
-def underlays(ends: Sequence[Netns], devs: Sequence[str], local: Sequence[str] | None) -> list[Underlay]:
+def underlays(
+    ends: Sequence[Netns], devs: Sequence[str | Dev], local: Sequence[str] | None
+) -> list[Underlay]:
     """Settle what the ends stand upon.
 
     Raises: BuildError where they cannot all reach each other by one family.
@@ -121,7 +123,7 @@ def underlays(ends: Sequence[Netns], devs: Sequence[str], local: Sequence[str] |
     return found
 
 
-def _underlay(netns: Netns, dev: str, local: str | None) -> Underlay:
+def _underlay(netns: Netns, dev: str | Dev, local: str | None) -> Underlay:
     found = netns.resolve_dev(dev)
     mac = netns.rtnetlink.address(found)
     own = [address for index, address in netns.rtnetlink.addresses() if index == found.ifindex]
@@ -134,5 +136,5 @@ def _underlay(netns: Netns, dev: str, local: str | None) -> Underlay:
         if not (address.is_link_local or address.is_loopback):
             return Underlay(found, mac, own, address.ip)
     raise BuildError(
-        f"{netns.name}: {dev} has no address that a VXLAN could send from; give it one, or local"
+        f"{netns.name}: {found.ifname} has no address that a VXLAN could send from; give it one, or local"
     )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.making.features import require
-from pytest_netconform.kernel.rtnetlink import Interface, Request, link_add, macvlan_add, vlan_add
-from pytest_netconform.kernel.wiring import addresses_from, addresses_of
+from pytest_netconform.kernel.rtnetlink import Dev, Interface, Request, link_add, macvlan_add, vlan_add
+from pytest_netconform.kernel.wiring import Several, addresses_from, addresses_of
 from pytest_netconform.nodes.batch import Batch
 from pytest_netconform.nodes.devices import Device
 from pytest_netconform.nodes.namespaces import Netns
@@ -24,10 +24,10 @@ class VirtualDevices:
         self,
         *ends: Netns,
         vni: int,
-        dev: str | Sequence[str] = "eth0",
+        dev: str | Sequence[str | Dev] = "eth0",
         ifname: str | None = None,
-        subnet: str | Sequence[str] | None = None,
-        addrs: Sequence[str | None] | None = None,
+        subnet: Several = None,
+        addrs: Sequence[Several] | None = None,
         local: Sequence[str] | None = None,
         group: str | None = None,
         dstport: int = VXLAN_PORT,
@@ -77,7 +77,7 @@ class VirtualDevices:
         *,
         ifname: str = "macvlan0",
         mode: str = "bridge",
-        addr: str | Sequence[str] | None = None,
+        addr: Several = None,
         address: str | None = None,
         mtu: int | None = None,
     ) -> Device:
@@ -88,6 +88,7 @@ class VirtualDevices:
         Raises: BuildError.
         """
         require("macvlan")
+        _check_device(link)
         device = self._planned(netns or link.netns, ifname, addr)
         request = macvlan_add(
             ifname,
@@ -108,7 +109,7 @@ class VirtualDevices:
         netns: Netns | None = None,
         *,
         ifname: str | None = None,
-        addr: str | Sequence[str] | None = None,
+        addr: Several = None,
         mtu: int | None = None,
     ) -> Device:
         """Make the VLAN of a number upon *link*, there or in another namespace; by default `eth0.10`.
@@ -116,6 +117,7 @@ class VirtualDevices:
         Raises: BuildError, also where the kernel has no VLAN devices.
         """
         require("vlan")
+        _check_device(link)
         name = f"{link.ifname}.{id}" if ifname is None else ifname
         device = self._planned(netns or link.netns, name, addr)
         request = vlan_add(
@@ -128,7 +130,7 @@ class VirtualDevices:
         netns: Netns,
         ifname: str = "dummy0",
         *,
-        addr: str | Sequence[str] | None = None,
+        addr: Several = None,
         mtu: int | None = None,
     ) -> Device:
         """Make a device that leads nowhere.
@@ -139,7 +141,7 @@ class VirtualDevices:
         device = self._planned(netns, ifname, addr)
         return _built(device, link_add(ifname, "dummy", index=device.ifindex, mtu=mtu, up=True), netns)
 
-    def _planned(self, netns: Netns, ifname: str, addr: str | Sequence[str] | None) -> Device:
+    def _planned(self, netns: Netns, ifname: str, addr: Several) -> Device:
         self._check_ifnames([netns], [ifname])
         return self.device(netns, ifname, addresses_from(addr))
 
@@ -148,6 +150,11 @@ class VirtualDevices:
 
     def _check_ifnames(self, netnses: Sequence[Netns], ifnames: Sequence[str]) -> None:
         raise NotImplementedError
+
+
+def _check_device(device: object) -> None:
+    if not isinstance(device, Device):
+        raise BuildError(f"expected a device, got {device!r}; Device.of(ns, ifname) takes one that is there")
 
 
 def _built(device: Device, request: Request, asked: Netns) -> Device:

@@ -18,11 +18,12 @@ class RouteModel(Model):
     via: Several | None = None
     dev: str | None = None
     type: str = "unicast"
-    table: int | None = None
+    table: int | str | None = None
     metric: int | None = None
     src: str | None = None
     mtu: int | None = None
     onlink: bool = False
+    family: Literal["inet", "inet6"] | None = None
 
 
 class RuleModel(Model):
@@ -31,23 +32,29 @@ class RuleModel(Model):
     model_config = ConfigDict(populate_by_name=False)
 
     action: str = "lookup"
-    table: int | None = None
+    table: int | str | None = None
     priority: int | None = None
     source: str | None = Field(default=None, alias="from")
     to: str | None = None
     iif: str | None = None
     oif: str | None = None
     fwmark: int | None = None
-    family: Literal["inet", "inet6"] = "inet"
+    fwmask: int | None = None
+    inverted: bool = Field(default=False, alias="not")
+    family: Literal["inet", "inet6"] | None = None
 
 
 class NodeModel(Model):
-    """A node, or a bare network namespace; *uplinks* are neighbours to have default routes by, in order."""
+    """A node, or a bare network namespace; *uplinks* are neighbours to have default routes by, in order.
+
+    Shape: *addrs* are those of devices that no link makes, of which there is one, lo.
+    """
 
     kind: Literal["node", "netns"] = "node"
     uplinks: list[str] = []
     routes: list[RouteModel] = []
     rules: list[RuleModel] = []
+    addrs: dict[Literal["lo"], Several] = {}
     sysctl: dict[str, str | int] = {}
 
 

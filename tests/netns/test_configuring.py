@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_netconform.errors import BuildError
+from pytest_netconform.errors import BuildError, NetconformError
 from pytest_netconform.nodes import Net, Netns
 
 
@@ -121,6 +121,33 @@ def test_links_are_changed(one: Netns) -> None:
             "one: neigh replace 192.0.2.2: lladdr: expected a MAC",
         ),
         (lambda one: one.add_fdb("x", "eth0"), "one: fdb add x: lladdr: expected a MAC address"),
+        (
+            lambda one: one.add_neigh("192.0.2.2", "01:00:5e:00:00:01", "eth0"),
+            "one: neigh replace 192.0.2.2: lladdr: 01:00:5e:00:00:01 is a multicast MAC address",
+        ),
+        (lambda one: one.add_neigh("192.0.2.2", "ff:ff:ff:ff:ff:ff", "eth0"), "lladdr: ff.* multicast"),
+        (lambda one: one.add_addr("eth0", "224.0.0.1/24"), "one: address 224.0.0.1 is a multicast address"),
+        (lambda one: one.add_addr("eth0", "10.0.0.3/30"), "one: address 10.0.0.3 is the broadcast address"),
+        (
+            lambda one: one.add_route("10.0.0.0/8", via="192.0.2.2", nexthops={"192.0.2.3": 1}),
+            "one: route add 10.0.0.0/8: nexthops: each has its own gateway",
+        ),
+        (
+            lambda one: one.add_route("default", via="192.0.2.2", family="inet6"),
+            "one: route add default: family: 192.0.2.2 is of IPv4",
+        ),
+        (
+            lambda one: one.add_route("10.0.0.0/8", dev="eth0", table="mian"),
+            "table: expected a number, or main, local, default, got 'mian'",
+        ),
+        (lambda one: one.del_route("10.0.0.0/8"), r"one: route delete 10.0.0.0/8: .*\(ESRCH\)"),
+        (lambda one: one.del_rule(), "one: rule delete.*: say which"),
+        (lambda one: one.del_rule(priority=7), r"one: rule delete priority 7: .*\(ENOENT\)"),
+        (lambda one: one.del_neigh("192.0.2.9", "eth0"), r"one: neigh delete 192.0.2.9 .*\(ENOENT\)"),
+        (lambda one: one.del_addr("eth0", "10.0.0.1/8"), r"one: addr delete 10.0.0.1/8 .*\(EADDRNOTAVAIL\)"),
+        (lambda one: one.del_fdb("02:00:00:00:00:01", "eth0"), r"one: fdb delete .*\("),
+        (lambda one: one.run([]), r"no command: expected text for sh, or a list .* got \[\]"),
+        (lambda one: one.run(["echo", 5]), r"no command: expected .* got \['echo', 5\]"),  # type: ignore[list-item]
     ],
 )
 def test_a_mistake_is_told_with_the_place_and_changes_nothing(
@@ -152,3 +179,79 @@ def test_no_device_is_found_by_the_beginning_of_its_name(net: Net, one: Netns) -
     for name in ("a-name-so-long", "a-name-so-long00", "a-name-so-long0\0", "eth0\0x", "", "\udcff"):
         with pytest.raises(BuildError, match="one has no device"):
             one.set_link(name, up=False)
+
+
+def test_what_was_added_can_be_taken_away(one: Netns) -> None:
+    (end,) = Net.vxlan(Net(), one, vni=10, addrs=("10.9.0.1/24",))
+    before = state(one), one.neighs, one.fdb
+    one.add_addr("eth0", "10.1.0.1/24")
+    one.add_addr("eth0", "2001:db8:9::1/64")
+    one.add_route("10.2.0.0/16", via="192.0.2.2", table="main", metric=5)
+    one.add_route("default", dev="eth0", family="inet6", table=100)
+    one.add_rule(table=100, priority=50, fwmark=7)
+    one.add_rule("prohibit", iif=end, family="inet6")
+    one.add_neigh("192.0.2.9", "02:00:00:00:00:09", "eth0")
+    one.add_fdb("02:00:00:00:00:09", end, dst="192.0.2.9")
+    assert (state(one), one.neighs, one.fdb) != before
+    one.del_fdb("02:00:00:00:00:09", end, dst="192.0.2.9")
+    one.del_neigh("192.0.2.9", "eth0")
+    one.del_rule("prohibit", iif=end, family="inet6")
+    one.del_rule(table=100, fwmark=7)
+    one.del_route("default", dev="eth0", family="inet6", table=100)
+    one.del_route("10.2.0.0/16", via="192.0.2.2", table="main", metric=5)
+    one.del_addr("eth0", "2001:db8:9::1/64")
+    one.del_addr("eth0", "10.1.0.1/24")
+    assert (state(one), one.neighs, one.fdb) == before
+
+
+def test_what_is_there_is_replaced(net: Net, one: Netns) -> None:
+    (end,) = net.vxlan(one, vni=10, addrs=("10.9.0.1/24",))
+    for dst in ("192.0.2.2", "192.0.2.3"):
+        one.add_fdb("02:00:00:00:00:09", end, dst=dst, replace=True)
+    assert [entry.dst for entry in one.fdb if entry.mac == "02:00:00:00:00:09"] == ["192.0.2.3"]
+    one.add_addr(end, "10.9.0.1/24", replace=True)
+    with pytest.raises(BuildError, match="EEXIST"):
+        one.add_addr(end, "10.9.0.1/24")
+
+
+def test_a_default_route_without_a_gateway_is_of_the_family_that_is_told(one: Netns) -> None:
+    one.add_route("default", dev="eth0", table=100)
+    one.add_route("default", dev="eth0", table=100, family="inet6")
+    assert [(route.family, route.dst) for route in one.routes if route.table == "100"] == [
+        ("inet", "default"),
+        ("inet6", "default"),
+    ]
+
+
+def test_nexthops_may_be_upon_one_device(one: Netns) -> None:
+    hops = {"203.0.113.1": 1, "203.0.113.2": 2}
+    one.add_route("10.0.0.0/8", dev="eth0", nexthops=hops, onlink=True)
+    (found,) = (route.nexthops for route in one.routes if route.dst == "10.0.0.0/8")
+    assert [(hop["gateway"], hop["dev"], hop["weight"]) for hop in found] == [
+        ("203.0.113.1", "eth0", 1),
+        ("203.0.113.2", "eth0", 2),
+    ]
+
+
+def test_a_sysctl_may_be_true_or_false(one: Netns) -> None:
+    for value in (True, False):
+        one.sysctl["net.ipv4.ip_forward"] = value
+        assert one.sysctl["net.ipv4.ip_forward"] == int(value)
+
+
+def test_what_is_closed_says_so(net: Net) -> None:
+    gone = net.netns("gone")
+    gone.add_addr("lo", "10.0.0.1/32")
+    gone.close()
+    deeds: list[Callable[[], object]] = [
+        lambda: gone.run("true"),
+        lambda: gone.links,
+        lambda: gone.ping("127.0.0.1"),
+        lambda: gone.listen(),
+        lambda: gone.add_addr("lo", "10.0.0.2/32"),
+        lambda: gone.address(),
+        lambda: gone.sysctl["net.ipv4.ip_forward"],
+    ]
+    for deed in deeds:
+        with pytest.raises(NetconformError, match=r"gone is closed$"):
+            deed()

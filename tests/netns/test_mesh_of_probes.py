@@ -55,3 +55,18 @@ def test_where_the_table_has_little_room_they_go_block_by_block(
     monkeypatch.setattr(neighbourhood, "occupancy", lambda _: little)
     assert lan.mesh("tcp", 80) == {("*", "*"): "refused"}
     assert sum(len(host.neighs) for host in lan) < 40
+
+
+@pytest.mark.parametrize(
+    ("args", "options", "words"),
+    [
+        ((), {"sizee": 3}, r"mesh of ping: no option 'sizee' \(did you mean 'size'\?\)"),
+        (("ping", 80), {}, "mesh of ping: too many positional arguments"),
+        (("tcp",), {}, "mesh of tcp: missing a required argument: 'port'"),
+    ],
+)
+def test_what_a_probe_does_not_take_is_refused(
+    net: Net, args: tuple[str, ...], options: dict[str, int], words: str
+) -> None:
+    with pytest.raises(ProbeError, match=words):
+        net.lan(2, "192.0.2.0/24").mesh(*args, **options)  # type: ignore[arg-type]

@@ -200,7 +200,7 @@ def test_a_sysctl_that_is_not_there_is_told_from_one_that_is(node: NodeMaker) ->
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("net.ipv4.tcp_tw_recycle", 1, "No such file"),
+        ("net.ipv4.tcp_tw_recycle", 1, "one has no sysctl net.ipv4.tcp_tw_recycle"),
         ("net.ipv4.conf.all.forwarding", "perhaps", "Invalid argument"),
         ("vm.swappiness", 1, "belongs to the host"),
         ("net/../vm/swappiness", 1, "not the name of a sysctl"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_netconform.errors import CommandFailed
+from pytest_netconform.errors import BuildError, CommandFailed
 from pytest_netconform.kernel.processes.popen import Process
 from pytest_netconform.nodes import Net, Netns, Node
 
@@ -224,7 +224,7 @@ def test_a_closed_namespace_does_nothing_rather_than_something_in_ours() -> None
         lambda: made.popen("true"),
         lambda: made.ping("::1"),
     ):
-        with pytest.raises(ValueError, match="gone is closed"):
+        with pytest.raises(BuildError, match="gone is closed"):
             deed()
     made.close()
 

@@ -153,7 +153,7 @@ def test_without_learning_nothing_is_sent_to_those_it_is_not_for(net: Net) -> No
         ({"ifname": "a-name-too-long-"}, "has 16 bytes; Linux takes 15"),
         ({"ifname": "eth0"}, "leaf1 has a device 'eth0' already"),
         ({"addrs": ("10.0.0.1", None)}, "address 10.0.0.1 has no prefix length"),
-        ({"addrs": ("10.0.0.1/24",)}, "1 addresses for 2 ends"),
+        ({"addrs": ("10.0.0.1/24",)}, "addrs: 1 for 2 ends"),
         ({"subnet": "198.51.100.0/24", "addrs": ("198.51.101.1", None)}, "is outside its subnet"),
         ({"subnet": "198.51.100.0/32"}, "has 1 addresses for hosts, of 2"),
         ({"subnet": "2001:db8:9::/64", "mtu": 1000}, "leaf1: addr add 2001:db8:9::1/64 dev vxlan10: "),

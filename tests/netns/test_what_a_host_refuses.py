@@ -139,3 +139,16 @@ def test_root_without_capabilities_is_no_root() -> None:
     command = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", sys.executable, "-c", script]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout == "False\n"
+
+
+def test_more_hosts_than_descriptors_are_refused_with_the_limit(descriptors: Callable[[], int]) -> None:
+    before = descriptors()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before + 30, limits[1]))
+    words = rf"limit is {before + 30} descriptors, see ulimit -n; 51 such namespaces take 51"
+    try:
+        with Net() as net, pytest.raises(BuildError, match=words):
+            net.lan(50, "192.0.2.0/24")
+        assert descriptors() == before
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -128,6 +128,10 @@ def test_a_port_of_another_namespace_is_refused(net: Net, two: tuple[Netns, Netn
         ({"subnet": "192.0.2.0/24", "addrs": ("192.0.2.1", "192.0.3.1")}, "192.0.3.1 is outside its subnet"),
         ({"subnet": "192.0.2.0/24", "addrs": ("192.0.2.1", "2001:db8::1")}, "outside its subnet"),
         ({"addrs": ("192.0.2.1", None)}, "192.0.2.1 has no prefix length"),
+        ({"ifnames": ("x0",)}, r"ifnames: expected 2, one for each end, got \('x0',\)"),
+        ({"addrs": ("192.0.2.1/24",)}, "addrs: 1 for 2 ends"),
+        ({"addrs": ("0.0.0.0/24", None)}, "0.0.0.0 means no address"),
+        ({"mtu": "big"}, "mtu: expected a number"),
         ({"mtu": 20}, "one: link add eth0 type veth: .*EINVAL"),
         ({"mtu": 1000, "subnet": "2001:db8::/64"}, r"one: addr add 2001:db8::1/64 dev eth0: .*\("),
     ],
@@ -270,3 +274,47 @@ def test_what_another_process_built_has_other_mac_addresses(
     ours, _ = net.veth(*two)
     monkeypatch.setattr("os.getpid", lambda: 4_000_000)
     assert lladdr(ours.ifindex) != ours.link.address
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (
+            lambda net: net.veth(net["one"], "two"),
+            r"expected a namespace, got 'two'; net\[\"two\"\] is the one",
+        ),
+        (lambda net: net.bridge("one"), "expected a namespace, got 'one'"),
+        (lambda net: net.bridge(None), "expected a namespace, got None$"),
+        (lambda net: net.macvlan("eth0", net["one"]), "expected a device, got 'eth0'; Device.of"),
+        (lambda net: net.netns(5), "a namespace's name: expected text, got 5"),
+        (lambda net: net.lan(2.5, "192.0.2.0/24"), "hosts: expected a whole number, got 2.5"),
+    ],
+)
+def test_what_is_no_namespace_or_device_is_refused(
+    net: Net, two: tuple[Netns, Netns], build: Callable[[Net], object], words: str
+) -> None:
+    with pytest.raises(BuildError, match=words):
+        build(net)
+    assert list(net) == list(two)
+
+
+def test_ends_and_bridges_may_have_several_addresses(net: Net, two: tuple[Netns, Netns]) -> None:
+    bridge = net.bridge(two[0], addr=["192.0.2.1/24", "2001:db8::1/64"])
+    port, _ = net.veth(*two, addrs=(None, ["192.0.2.2/24", "2001:db8::2/64"]))
+    bridge.attach(port)
+    assert two[1].ping("192.0.2.1").replied
+    assert two[1].ping("2001:db8::1").replied
+
+
+def test_ports_come_and_go_by_name(net: Net, two: tuple[Netns, Netns]) -> None:
+    bridge, other = net.bridge(two[0], addr="192.0.2.1/24"), net.bridge(two[0], "br1")
+    port, _ = net.veth(*two, ifnames=("port", "eth0"), addrs=(None, "192.0.2.2/24"))
+    bridge.attach("port")
+    assert two[1].ping("192.0.2.1").replied
+    with pytest.raises(BuildError, match="one: port is no port of br1"):
+        other.detach(port)
+    with pytest.raises(BuildError, match="one has no device 'prot'"):
+        bridge.attach("prot")
+    bridge.detach("port")
+    assert port.link.master is None
+    assert two[1].ping("192.0.2.1", timeout_s=0.1).lost

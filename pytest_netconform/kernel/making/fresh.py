@@ -44,7 +44,9 @@ def make_netns(names: Iterable[str]) -> list[Namespaces]:
 
     Needs: CAP_SYS_ADMIN, CAP_NET_ADMIN.
     """
-    return _all_or_none(lambda made: in_a_thread(lambda: made.extend(map(_netns, names))))
+    wanted = list(names)
+    with _counted(len(wanted), 1):
+        return _all_or_none(lambda made: in_a_thread(lambda: made.extend(map(_netns, wanted))))
 
 
 def make_nodes(names: Iterable[str]) -> list[Namespaces]:
@@ -53,11 +55,14 @@ def make_nodes(names: Iterable[str]) -> list[Namespaces]:
     Needs: CAP_SYS_ADMIN, CAP_NET_ADMIN.
     """
 
+    wanted = list(names)
+
     def make_each(made: list[Namespaces]) -> None:
-        for name in names:  # in a thread of its own each, for a node is furnished from the host's mounts
+        for name in wanted:  # in a thread of its own each, for a node is furnished from the host's mounts
             in_a_thread(lambda name=name: made.append(_node(name)))  # type: ignore[misc]
 
-    return _all_or_none(make_each)
+    with _counted(len(wanted), 3):
+        return _all_or_none(make_each)
 
 
 def _all_or_none(make: Callable[[list[Namespaces]], None]) -> list[Namespaces]:
@@ -74,7 +79,8 @@ def _all_or_none(make: Callable[[list[Namespaces]], None]) -> list[Namespaces]:
 
 def _netns(name: str) -> Namespaces:
     _unshare(name, syscalls.CLONE_NEWNET)
-    _start()
+    with _told(name):
+        _start()
     return _opened(name, "net")
 
 
@@ -125,6 +131,19 @@ def _told(name: str) -> Iterator[None]:
         raise BuildError(f"{name}: {syscalls.words(error)}; {userns.WITHOUT_ROOT}") from error
     except OSError as error:
         raise BuildError(f"{name}: {syscalls.words(error)}") from error
+
+
+@contextmanager
+def _counted(n: int, each: int) -> Iterator[None]:
+    """Have an error of no more descriptors say how many would be needed."""
+    try:
+        yield
+    except BuildError as error:
+        if isinstance(cause := error.__cause__, OSError) and cause.errno == errno.EMFILE:
+            raise BuildError(
+                f"{error}; {n} such namespaces take {n * each}, beside those that are open"
+            ) from cause
+        raise
 
 
 def _start() -> None:

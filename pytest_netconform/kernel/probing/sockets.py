@@ -65,7 +65,7 @@ def open_all(wanted: Sequence[Open]) -> list[socket.socket]:
 def _net(each: Open) -> int | None:
     """Give the descriptor of a network namespace; None for the one that we are in.
 
-    Raises: ValueError if it is closed.
+    Raises: BuildError if it is closed.
     """
     return next((fd for fd, kind in each.namespaces.handles if kind == syscalls.CLONE_NEWNET), None)
 

@@ -10,20 +10,27 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 
+from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.processes.popen import Process
 
-Command = str | Sequence[str]
+Command = str | Sequence[str | os.PathLike[str]]
 Running = Process | subprocess.Popen[str]
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 def argv(command: Command) -> list[str]:
     """Hand a string to sh; a list is run as it is."""
-    return ["sh", "-c", command] if isinstance(command, str) else list(command)
+    if isinstance(command, str):
+        return ["sh", "-c", command]
+    if not command or not all(isinstance(word, str | bytes | os.PathLike) for word in command):
+        raise BuildError(
+            f"no command: expected text for sh, or a list of a program and its arguments, got {command!r}"
+        )
+    return [os.fsdecode(word) for word in command]
 
 
 def shown(command: Command) -> str:
-    return command if isinstance(command, str) else shlex.join(command)
+    return command if isinstance(command, str) else shlex.join(map(str, command))
 
 
 def environment(extra: Mapping[str, str] | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ import struct
 from pytest_netconform.kernel.rtnetlink.attributes import Attribute, ip, raw, text, u32
 from pytest_netconform.kernel.rtnetlink.base import (
     NEW,
+    REPLACE,
     SCOPES,
     Dev,
     Interface,
@@ -46,10 +47,11 @@ def addr_add(
     label: str | None = None,
     scope: str | None = None,
     noprefixroute: bool = False,
+    replace: bool = False,
 ) -> Request:
     """Add an address; an IPv6 one can be used at once, for no duplicate is looked for."""
     what = words(
-        f"addr add {address}",
+        f"addr {'replace' if replace else 'add'} {address}",
         ("peer", peer),
         ("broadcast", broadcast),
         ("label", label),
@@ -64,7 +66,7 @@ def addr_add(
         + Ifa.LABEL(label)
         + Ifa.FLAGS(flags or None)
     )
-    return Request(what, RTM_NEWADDR, NEW, body)
+    return Request(what, RTM_NEWADDR, REPLACE if replace else NEW, body)
 
 
 @deed("addr delete {}")

@@ -67,6 +67,19 @@ def deed(what: str) -> Callable[[Callable[P, Request]], Callable[P, Request]]:
     return decorated
 
 
+TABLES = {"main": 254, "local": 255, "default": 253}
+
+
+def table_of(table: int | str | None) -> int | None:
+    """Give a routing table's number, also of those that have a name everywhere.
+
+    Raises: ValueError.
+    """
+    if isinstance(table, str) and table not in TABLES:
+        raise ValueError(f"table: expected a number, or {', '.join(TABLES)}, got {table!r}")
+    return TABLES[table] if isinstance(table, str) else table
+
+
 class _Versioned(Protocol):
     @property
     def version(self) -> int: ...

@@ -9,7 +9,7 @@ import ipaddress
 import socket
 import struct
 
-from pytest_netconform.kernel.rtnetlink.attributes import Attribute, be16, ip, mac, u16, u24, u32
+from pytest_netconform.kernel.rtnetlink.attributes import Attribute, be16, ip, mac, station, u16, u24, u32
 from pytest_netconform.kernel.rtnetlink.base import (
     APPEND,
     NEW,
@@ -48,14 +48,25 @@ EVERY = "00:00:00:00:00:00"
 
 
 class Nda:
-    """Attributes of a neighbour."""
+    """Attributes of a neighbour, and of an entry of a forwarding database."""
 
     DST = Attribute(1, ip)
-    LLADDR = Attribute(2, mac)
     VLAN = Attribute(5, u16)
     PORT = Attribute(6, be16)
     VNI = Attribute(7, u24)
     IFINDEX = Attribute(8, u32)
+
+
+class NdaNeigh:
+    """Whose a neighbour's address is: one station's."""
+
+    LLADDR = Attribute(2, station)
+
+
+class NdaFdb:
+    """Where an entry is for: also a group's."""
+
+    LLADDR = Attribute(2, mac)
 
 
 @deed("neigh replace {}")
@@ -71,7 +82,7 @@ def neigh_replace(
     """Set a neighbour, for good by default: permanent ones do not count against the table's size."""
     number = one_of("state", state, STATES) if isinstance(state, str) else state
     flags = (NTF_ROUTER if router else 0) | (NTF_PROXY if proxy else 0)
-    body = _header(dst, dev, number, flags) + Nda.DST(dst) + Nda.LLADDR(lladdr)
+    body = _header(dst, dev, number, flags) + Nda.DST(dst) + NdaNeigh.LLADDR(lladdr)
     what = words(f"neigh replace {dst}", ("lladdr", lladdr), ("dev", dev.ifname))
     return Request(what, RTM_NEWNEIGH, REPLACE, body)
 
@@ -95,21 +106,24 @@ def fdb_add(
     state: str = "permanent",
     master: bool = False,
     append: bool = False,
+    replace: bool = False,
 ) -> Request:
     """Add an entry to a device's own forwarding database, or with *master* to that of its bridge.
 
-    Shape: *append* adds one more *dst* to those that a MAC address has already.
+    Shape: *append* adds one more *dst* to those that a MAC address has already, *replace* takes their place.
     """
+    if append and replace:
+        raise ValueError("append and replace exclude each other")
     body = _bridge_header(dev, one_of("state", state, FDB_STATES), master) + (
-        Nda.LLADDR(lladdr)
+        NdaFdb.LLADDR(lladdr)
         + Nda.DST(dst)
         + Nda.VNI(vni)
         + Nda.PORT(port)
         + Nda.IFINDEX(via.ifindex if via else None)
         + Nda.VLAN(vlan)
     )
-    verb = "append" if append else "add"
-    return Request(_fdb_words(verb, lladdr, dev, dst, vni), RTM_NEWNEIGH, APPEND if append else NEW, body)
+    verb, flags = ("append", APPEND) if append else ("replace", REPLACE) if replace else ("add", NEW)
+    return Request(_fdb_words(verb, lladdr, dev, dst, vni), RTM_NEWNEIGH, flags, body)
 
 
 @deed("fdb delete {}")
@@ -122,7 +136,9 @@ def fdb_delete(
     vlan: int | None = None,
     master: bool = False,
 ) -> Request:
-    body = _bridge_header(dev, 0, master) + Nda.LLADDR(lladdr) + Nda.DST(dst) + Nda.VNI(vni) + Nda.VLAN(vlan)
+    body = (
+        _bridge_header(dev, 0, master) + NdaFdb.LLADDR(lladdr) + Nda.DST(dst) + Nda.VNI(vni) + Nda.VLAN(vlan)
+    )
     return Request(_fdb_words("delete", lladdr, dev, dst, vni), RTM_DELNEIGH, 0, body)
 
 

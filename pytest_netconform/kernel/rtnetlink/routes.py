@@ -20,6 +20,7 @@ from pytest_netconform.kernel.rtnetlink.base import (
     deed,
     family,
     one_of,
+    table_of,
     words,
 )
 
@@ -86,7 +87,7 @@ def route_add(
     *,
     via: str | None = None,
     kind: str = "unicast",
-    table: int | None = None,
+    table: int | str | None = None,
     metric: int | None = None,
     src: str | None = None,
     mtu: int | None = None,
@@ -94,16 +95,21 @@ def route_add(
     proto: int = RTPROT_BOOT,
     onlink: bool = False,
     nexthops: Sequence[Nexthop] = (),
+    inet6: bool | None = None,
     replace: bool = False,
 ) -> Request:
     """Add a route to a network such as 10.0.0.0/8, to one address, or to `default`.
 
-    Shape: `default` is of the family of what it leads through, and IPv4's without a gateway.
+    Shape: `default` is of the family of what it leads through; without a gateway IPv4's, or as *inet6* says.
     """
-    network = network_of(dst, via or next((hop.via for hop in nexthops), None))
+    if nexthops and (via is not None or dev is not None):
+        raise ValueError(
+            "nexthops: each has its own gateway and device, so that there is no via or dev beside them"
+        )
+    network = network_of(dst, via or next((hop.via for hop in nexthops), None), inet6)
     number = RT_TABLE_LOCAL if kind in OURS else RT_TABLE_MAIN
     header = (
-        table if table is not None else number,
+        _table(table, number),
         proto,
         _scope(network, kind, scope, via or nexthops),
         kind,
@@ -130,14 +136,15 @@ def route_delete(
     *,
     via: str | None = None,
     kind: str | None = None,
-    table: int | None = None,
+    table: int | str | None = None,
     metric: int | None = None,
+    inet6: bool | None = None,
 ) -> Request:
     """Delete the first route that is so."""
-    network = network_of(dst, via)
+    network = network_of(dst, via, inet6)
     number = RT_TABLE_LOCAL if kind in OURS else RT_TABLE_MAIN
     body = (
-        _header(network, table if table is not None else number, 0, SCOPES["nowhere"], kind, False)
+        _header(network, _table(table, number), 0, SCOPES["nowhere"], kind, False)
         + (Rta.OIF(dev.ifindex) if dev else b"")
         + _gateway(network.version, via)
         + Rta.PRIORITY(metric)
@@ -145,10 +152,22 @@ def route_delete(
     return Request(_what("delete", dst, dev, via, kind, table, metric), RTM_DELROUTE, 0, body)
 
 
-def network_of(dst: str, via: str | None = None) -> Network:
+def network_of(dst: str, via: str | None = None, inet6: bool | None = None) -> Network:
+    """Read a destination.
+
+    Raises: ValueError, also where *inet6* is not what it, or its gateway, says.
+    """
     if dst == "default":
-        return ipaddress.ip_network("::/0" if via and ":" in via else "0.0.0.0/0")
-    return ipaddress.ip_network(dst)
+        six = (":" in via) if via else bool(inet6)
+    network = ipaddress.ip_network(("::/0" if six else "0.0.0.0/0") if dst == "default" else dst)
+    if inet6 is not None and inet6 != (network.version == 6):
+        raise ValueError(f"family: {via or dst} is of IPv{network.version}")
+    return network
+
+
+def _table(table: int | str | None, usual: int) -> int:
+    number = table_of(table)
+    return usual if number is None else number
 
 
 def _header(network: Network, table: int, proto: int, scope: int, kind: str | None, onlink: bool) -> bytes:
@@ -195,7 +214,7 @@ def _what(
     dev: Dev | None,
     via: str | None,
     kind: str | None,
-    table: int | None,
+    table: int | str | None,
     metric: int | None,
 ) -> str:
     start = f"route {verb} {kind} {dst}" if kind else f"route {verb} {dst}"

@@ -10,7 +10,7 @@ import socket
 import struct
 
 from pytest_netconform.kernel.rtnetlink.attributes import Attribute, raw, text, u8, u32
-from pytest_netconform.kernel.rtnetlink.base import NEW, Request, deed, family, one_of, words
+from pytest_netconform.kernel.rtnetlink.base import NEW, Request, deed, family, one_of, table_of, words
 from pytest_netconform.kernel.rtnetlink.routes import Network
 
 RTM_NEWRULE, RTM_DELRULE, FIB_RULE_INVERT = 32, 33, 0x2
@@ -38,7 +38,7 @@ class Fra:
 def rule_add(
     action: str = "lookup",
     *,
-    table: int | None = None,
+    table: int | str | None = None,
     goto: int | None = None,
     priority: int | None = None,
     src: str | None = None,
@@ -50,7 +50,7 @@ def rule_add(
     ipproto: int | None = None,
     suppress_prefixlength: int | None = None,
     inverted: bool = False,
-    inet6: bool = False,
+    inet6: bool | None = None,
 ) -> Request:
     """Add a rule, IPv4's unless *inet6* or an address in it says otherwise.
 
@@ -60,7 +60,7 @@ def rule_add(
     if (action == "lookup") != (table is not None) or (action == "goto") != (goto is not None):
         raise ValueError("a lookup needs a table, goto a priority, and what is neither has none")
     body = _header(src, dst, action, inverted, inet6) + (
-        Fra.TABLE(table)
+        Fra.TABLE(table_of(table))
         + Fra.GOTO(goto)
         + Fra.PRIORITY(priority)
         + Fra.IIF(iif)
@@ -85,15 +85,51 @@ def rule_add(
 
 
 @deed("rule delete {}")
-def rule_delete(priority: int, *, inet6: bool = False) -> Request:
-    """Delete the first rule of a priority."""
-    header = _header(None, None, None, False, inet6)
-    return Request(f"rule delete priority {priority}", RTM_DELRULE, 0, header + Fra.PRIORITY(priority))
+def rule_delete(
+    priority: int | None = None,
+    *,
+    action: str | None = None,
+    table: int | str | None = None,
+    src: str | None = None,
+    dst: str | None = None,
+    iif: str | None = None,
+    oif: str | None = None,
+    fwmark: int | None = None,
+    fwmask: int | None = None,
+    inet6: bool | None = None,
+) -> Request:
+    """Delete the first rule that is so."""
+    if all(each is None for each in (priority, action, table, src, dst, iif, oif, fwmark)):
+        raise ValueError("say which: a priority, or what the rule has")
+    body = _header(src, dst, action, False, inet6) + (
+        Fra.TABLE(table_of(table))
+        + Fra.PRIORITY(priority)
+        + Fra.IIF(iif)
+        + Fra.OIF(oif)
+        + Fra.FWMARK(fwmark)
+        + Fra.FWMASK(fwmask)
+    )
+    what = words(
+        "rule delete",
+        ("priority", priority),
+        ("from", src),
+        ("to", dst),
+        ("iif", iif),
+        ("oif", oif),
+        ("fwmark", fwmark),
+        *((action,) if action else ()),
+        ("table", table),
+    )
+    return Request(what, RTM_DELRULE, 0, body)
 
 
-def _header(src: str | None, dst: str | None, action: str | None, inverted: bool, inet6: bool) -> bytes:
+def _header(
+    src: str | None, dst: str | None, action: str | None, inverted: bool, inet6: bool | None
+) -> bytes:
     ends: list[Network | None] = [ipaddress.ip_network(end) if end else None for end in (src, dst)]
     families = {family(end) for end in ends if end} or {socket.AF_INET6 if inet6 else socket.AF_INET}
+    if inet6 is not None and families != {socket.AF_INET6 if inet6 else socket.AF_INET}:
+        raise ValueError(f"family: {src or dst} is not of {'inet6' if inet6 else 'inet'}")
     if len(families) > 1:
         raise ValueError(f"src {src} and dst {dst} are of different families")
     lengths = [end.prefixlen if end else 0 for end in ends]
