@@ -19,7 +19,7 @@ from pytest_netconform.kernel.processes.commands import (
     Files,
     Running,
     argv,
-    ended,
+    cut_short,
     environment,
     shown,
 )
@@ -116,17 +116,16 @@ class Namespaces:
 
         Shape:  *env* adds to our environment.
         Raises: CommandFailed for a non-zero status unless *check* is false; always for a program that is not
-                there, and for one that outlives *timeout_s*, which is killed.
+                there, and for one that outlives *timeout_s* or writes more than 64 MiB, which is killed.
         """
         with Files(input) as files, self._failing(command):
             streams = {"stdin": files.stdin, "stdout": files.stdout, "stderr": files.stderr}
             process = self._spawned(command, env, streams, known=False)
-            in_time = ended(process, timeout_s)
+            wrong = cut_short(process, timeout_s, files)
             status = process.wait()
             stdout, stderr = files.texts()
-        if not in_time:
-            stderr = f"{stderr}\nkilled, for it did not end within {timeout_s:g} s"
-        if not in_time or (check and status):
+        if wrong or (check and status):
+            stderr = "\n".join(filter(None, (stderr, wrong)))
             raise CommandFailed(self.name, shown(command), status, stdout, stderr)
         return subprocess.CompletedProcess(command, status, stdout, stderr)
 

@@ -90,7 +90,7 @@ class Netns(Probing, Configurable):
 
         Shape:  *env* adds to our environment.
         Raises: CommandFailed for a non-zero status unless *check* is false; always for a program that is not
-                there, and for one that outlives *timeout_s*, which is killed.
+                there, and for one that outlives *timeout_s* or writes more than 64 MiB, which is killed.
         """
         return self.namespaces.run(command, check=check, input=input, env=env, timeout_s=timeout_s)
 

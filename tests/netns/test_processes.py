@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shutil
 import signal
@@ -45,6 +46,23 @@ def test_stdin_is_empty_unless_given(place: Netns) -> None:
 def test_more_output_than_a_pipe_holds_comes_back(place: Netns) -> None:
     done = place.run("head -c 3000000 /dev/zero | tr '\\0' x; head -c 200000 /dev/zero | tr '\\0' y >&2")
     assert (len(done.stdout), len(done.stderr)) == (3_000_000, 200_000)
+
+
+def test_a_command_that_writes_without_end_is_killed_and_its_last_words_kept(place: Netns) -> None:
+    with pytest.raises(CommandFailed, match="killed, for it wrote more than 64 MiB to stdout") as caught:
+        place.run("yes; echo went on >&2")
+    assert re.match(r"\(\d+ bytes left out\)\ny?\ny\n", caught.value.stdout)
+    assert len(caught.value.stdout) < 100_000
+    assert "went on" not in caught.value.stderr
+
+
+def test_too_much_output_is_told_also_of_a_command_that_has_ended(
+    place: Netns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_netconform.kernel.processes.commands.MOST_BYTES", 100_000)
+    with pytest.raises(CommandFailed, match="it wrote more than 0 MiB to stderr"):
+        place.run("head -c 100001 /dev/zero >&2", check=False)
+    assert len(place.run("head -c 100000 /dev/zero | tr '\\0' x").stdout) == 100_000
 
 
 def test_bytes_that_are_no_text_come_back_marked(place: Netns) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 
@@ -15,6 +17,10 @@ from pytest_netconform.kernel.processes.popen import Process
 
 Command = str | Sequence[str | os.PathLike[str]]
 Running = Process | subprocess.Popen[str]
+MOST_BYTES, LAST_BYTES = 64 << 20, 64 << 10
+"""What a command may write to each stream before it is killed, and what is kept of more."""
+LOOK_S = 0.01
+"""How often that is looked at, for a file in memory gives no event that it has grown."""
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -44,7 +50,8 @@ class Files:
     """The standard streams of a command as files in memory.
 
     Unlike pipes they cannot fill up, and a daemon that the command leaves behind neither keeps us waiting nor
-    dies of its next line. But a command that opens /dev/stdout anew starts it from empty.
+    dies of its next line. But a command that opens /dev/stdout anew starts it from empty, and who writes
+    without end must be stopped.
     """
 
     def __init__(self, text: str | None) -> None:
@@ -68,27 +75,51 @@ class Files:
         return fd
 
     def texts(self) -> tuple[str, str]:
-        """Read what the command wrote so far."""
+        """Read what the command wrote so far; of what is too much, the last."""
         return _text(self.stdout), _text(self.stderr)
+
+    def too_much(self) -> str:
+        """Say which stream has been written more to than it may, if one has."""
+        for name, fd in (("stdout", self.stdout), ("stderr", self.stderr)):
+            if os.fstat(fd).st_size > MOST_BYTES:
+                return f"it wrote more than {MOST_BYTES >> 20} MiB to {name}, which is kept in memory"
+        return ""
 
 
 def _text(fd: int) -> str:
-    return os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace")
+    size = os.fstat(fd).st_size
+    if size <= MOST_BYTES:
+        return os.pread(fd, size, 0).decode(errors="replace")
+    last = os.pread(fd, LAST_BYTES, size - LAST_BYTES).decode(errors="replace")
+    return f"({size - LAST_BYTES} bytes left out)\n{last}"
 
 
-def ended(process: Running, timeout_s: float | None) -> bool:
-    """Wait until the process ends or the time is over; kill its session if it must not go on."""
+def cut_short(process: Running, timeout_s: float | None, files: Files) -> str:
+    """Wait until the process ends; if it must not go on, kill its session, and say why."""
     try:
-        if isinstance(process, Process):
-            in_time = process.ended(timeout_s)
-        else:
-            in_time = timeout_s is None or _exited(process.pid, timeout_s)
+        why = _awaited(process, timeout_s, files)
     except BaseException:
         _kill(process)
         raise
-    if not in_time:
-        _kill(process)
-    return in_time
+    if not why:
+        return files.too_much()
+    _kill(process)
+    return f"killed, for {why}"
+
+
+def _awaited(process: Running, timeout_s: float | None, files: Files) -> str:
+    """Wait until the process ends, in time and without writing too much; else say why not."""
+    deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    while not _ended(process, max(0.0, min(LOOK_S, deadline - time.monotonic()))):
+        if why := files.too_much():
+            return why
+        if time.monotonic() >= deadline:
+            return f"it did not end within {timeout_s:g} s"
+    return ""
+
+
+def _ended(process: Running, timeout_s: float) -> bool:
+    return process.ended(timeout_s) if isinstance(process, Process) else _exited(process.pid, timeout_s)
 
 
 def _exited(pid: int, timeout_s: float) -> bool:
