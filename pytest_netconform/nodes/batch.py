@@ -50,6 +50,7 @@ class Batch:
         self._bridges: list[tuple[Bridge, int | None]] = []
         self._singles: list[Single] = []
         self._pairs: list[Pair] = []
+        self._there: list[Device] = []
         self._later: dict[Netns, list[Request]] = defaultdict(list)
         self._made: list[Device] = []
 
@@ -62,6 +63,10 @@ class Batch:
     def link(self, device: Device, request: Request, asked: Netns | None = None) -> None:
         """Have a device of any other kind made; it may stand upon one of the pairs."""
         self._singles.append(Single(device, request, asked or device.netns))
+
+    def give(self, device: Device) -> None:
+        """Have a device that is there already be given its addresses."""
+        self._there.append(device)
 
     def later(self, netns: Netns, *requests: Request) -> None:
         """Have requests carried out when all links are up and all addresses can be used."""
@@ -157,6 +162,7 @@ class Batch:
         for pair in self._pairs:
             yield from (pair.first, pair.second)
         yield from (single.device for single in self._singles)
+        yield from self._there
 
     def _delete(self) -> None:
         """Delete what was made; the other end of a pair goes with the first."""

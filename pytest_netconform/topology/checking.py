@@ -11,12 +11,24 @@ from pytest_netconform.documents import Document, KeyPath, suggest
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.rtnetlink import Interface, rule_add
 from pytest_netconform.kernel.sysctls import meant, path_of
-from pytest_netconform.kernel.wiring import Network, check_apart, check_ifname, host, network_of, room, within
+from pytest_netconform.kernel.wiring import (
+    Network,
+    addresses_from,
+    check_apart,
+    check_ifname,
+    host,
+    network_of,
+    room,
+    subnet_of,
+    within,
+)
 from pytest_netconform.nodes.net import check_name
+from pytest_netconform.nodes.routing import FAMILIES
 from pytest_netconform.topology.envelope import EndModel, LinkModel, NodeModel, RouteModel, TopologyModel
 from pytest_netconform.topology.plan import End, Link, Route, Topology
 
 T = TypeVar("T")
+VERSIONS = {None: (4, 6), "inet": (4,), "inet6": (6,)}
 Addresses = dict[str, tuple[Interface, ...]]
 
 
@@ -57,6 +69,7 @@ class _Checker:
             links=tuple(self.links),
             routes=tuple(routes),  # which rest on the links: what is wrong with those would be told twice
             rules=tuple(self._rules()),
+            loopback=dict(self._loopback()),
             sysctls=tuple(self._sysctls()),
         )
 
@@ -84,7 +97,7 @@ class _Checker:
         """Read a link's subnets, which must overlap none that came before."""
         found: list[Network] = []
         for at, text in _each(("links", name, "subnet"), declared):
-            network = self._tried(at, network_of, text)
+            network = self._tried(at, subnet_of, text)
             others = [other for link in self.links for other in link.subnets]
             if network and self._holds(at, check_apart, [*others, *found, network]):
                 found.append(network)
@@ -149,25 +162,23 @@ class _Checker:
         """Give a route, or for `default` through a neighbour one for each version of IP they share."""
         via = (*at, "via") if at[-2] == "routes" else at
         options = model.model_dump(
-            exclude={"dst", "via", "dev", "type"}, exclude_none=True, exclude_defaults=True
+            exclude={"dst", "via", "dev", "type", "family"}, exclude_none=True, exclude_defaults=True
         )
-        options["kind"] = model.type
+        options |= {"kind": model.type, "inet6": FAMILIES[model.family]}
         network = None if model.dst == "default" else self._tried((*at, "dst"), network_of, model.dst)
-        if model.dev is not None and model.dev not in self.devs.get(node, ()):
-            known = suggest(model.dev, sorted(self.devs.get(node, ())))
-            self._report((*at, "dev"), f"{node} has no device {model.dev!r}{known}")
+        self._has_dev((*at, "dev"), node, model.dev)
         if model.via is None:
             yield from self._tried_route(
                 at, Route(node, model.dst, ((None, model.dev),) if model.dev else (), options)
             )
             return
         ways = [way for where, text in _each(via, model.via) for way in self._ways(where, node, text, model)]
-        for version in (4, 6):
+        for version in VERSIONS[model.family]:
             own = tuple((str(gateway), dev) for gateway, dev in ways if gateway.version == version)
             if own and (network is None or network.version == version):
                 yield from self._tried_route(at, Route(node, model.dst, own, options))
-            elif network is not None and network.version == version and ways:
-                self._report(via, f"no IPv{version} address leads to {network}")
+            elif ways and (model.family or (network is not None and network.version == version)):
+                self._report(via, f"no IPv{version} address leads to {model.dst}")
 
     def _ways(
         self, at: KeyPath, node: str, via: str, model: RouteModel
@@ -181,6 +192,13 @@ class _Checker:
             return
         for link, own in shared:
             if any(gateway in subnet for subnet in link.subnets):
+                owners = [end.node for end in link.ends if gateway in (each.ip for each in end.addresses)]
+                if node in owners:
+                    self._report(at, f"{gateway} is {node}'s own")
+                elif not owners and not model.onlink:
+                    self._report(
+                        at, f"no node has {gateway} on {link.name}; onlink: true takes it all the same"
+                    )
                 yield gateway, own.dev
                 return
         if not model.onlink or model.dev is None:
@@ -211,10 +229,24 @@ class _Checker:
     def _rules(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for name, node in self.nodes.items():
             for number, rule in enumerate(node.rules):
+                at: KeyPath = ("nodes", name, "rules", number)
                 options = rule.model_dump(exclude={"source", "to", "family"}, exclude_none=True)
-                options |= {"src": rule.source, "dst": rule.to, "inet6": rule.family == "inet6"}
-                if self._tried(("nodes", name, "rules", number), lambda own: rule_add(**own), options):
+                options |= {"src": rule.source, "dst": rule.to, "inet6": FAMILIES[rule.family]}
+                self._has_dev((*at, "iif"), name, rule.iif)
+                self._has_dev((*at, "oif"), name, rule.oif)
+                if self._tried(at, lambda own: rule_add(**own), options):
                     yield name, options
+
+    def _loopback(self) -> Iterator[tuple[str, tuple[Interface, ...]]]:
+        for name, node in self.nodes.items():
+            for dev, declared in node.addrs.items():
+                found: list[Interface] = []
+                for at, text in _each(("nodes", name, "addrs", dev), declared):
+                    (address,) = self._tried(at, addresses_from, text) or (None,)
+                    if address in found:
+                        self._report(at, f"address {address} is given twice")
+                    found += [address] if address else []
+                yield name, tuple(found)
 
     def _sysctls(self) -> Iterator[tuple[str, str, str | int]]:
         for name, node in self.nodes.items():
@@ -228,6 +260,11 @@ class _Checker:
                 elif path is not None and (hint := meant(path)):
                     self._report(at, f"no sysctl {sysctl}{hint}", key=True)
                 yield name, sysctl, value
+
+    def _has_dev(self, at: KeyPath, node: str, dev: str | None) -> None:
+        devs = sorted({*self.devs.get(node, ()), "lo"})
+        if dev is not None and dev not in devs:
+            self._report(at, f"{node} has no device {dev!r}{suggest(dev, devs)}")
 
     def _report(self, at: KeyPath, message: str, *, key: bool = False) -> None:
         self.problems += 1

@@ -12,6 +12,9 @@ from pytest_netconform.nodes import Device, Net, Netns
 from pytest_netconform.nodes.batch import Batch, Pair
 from pytest_netconform.nodes.drawing import Segment, Side, draw
 
+LO = 1
+"""The ifindex of lo, everywhere."""
+
 
 @dataclass(frozen=True)
 class End:
@@ -60,7 +63,7 @@ class Route:
 class Topology:
     """Nodes and what joins them; `str` draws it.
 
-    Shape: *kinds* says of each node whether it is a `node` or a `netns`.
+    Shape: *kinds* says of each node whether it is a `node` or a `netns`, *loopback* what its lo is to have.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Topology:
     links: tuple[Link, ...] = ()
     routes: tuple[Route, ...] = ()
     rules: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    loopback: Mapping[str, tuple[Interface, ...]] = field(default_factory=dict)
     sysctls: tuple[tuple[str, str, str | int], ...] = ()
 
     def __str__(self) -> str:
@@ -81,11 +85,13 @@ class Topology:
         """
         bridged = [link.name for link in self.links if link.bridged]
         with net.all_or_none({**self.kinds, **dict.fromkeys(bridged, "netns")}):
-            devices: dict[str, dict[str, Device]] = {name: {} for name in self.kinds}
+            devices = {name: {"lo": Device(net[name], "lo", LO)} for name in self.kinds}
             batch = Batch()
             for link in self.links:
                 for end, device in zip(link.ends, _laid(link, net, batch), strict=True):
                     devices[end.node][end.dev] = device
+            for node, addresses in self.loopback.items():
+                batch.give(Device(net[node], "lo", LO, addresses))
             for route in self.routes:
                 batch.later(net[route.node], route.request(devices[route.node]))
             for node, rule in self.rules:

@@ -127,3 +127,26 @@ def test_the_fixture_takes_a_file_or_what_is_in_one(topology: Callable[..., Net]
     net = topology(path)
     assert net["a"].ping(net["b"]).replied
     assert topology(nodes=["c"], links={})["c"].name == "c"
+
+
+def test_lo_has_addresses_and_rules_may_be_masked_or_inverted(net: Net) -> None:
+    topology_of(
+        {
+            "a": {
+                "addrs": {"lo": ["10.1.0.1/32", "2001:db8:1::1/128"]},
+                "routes": [{"dst": "default", "dev": "eth0", "family": "inet6", "table": 100}],
+                "rules": [
+                    {"fwmark": 0x40, "fwmask": 0xF0, "table": "main", "priority": 5},
+                    {"not": True, "from": "10.0.0.0/8", "table": 100, "priority": 6},
+                ],
+            },
+            "b": {"routes": [{"dst": each, "via": "a"} for each in ("10.1.0.1/32", "2001:db8:1::1/128")]},
+        },
+        {"wire": {"subnet": ["10.0.0.0/24", "2001:db8::/64"], "ends": ["a", "b"]}},
+    ).build(net)
+    assert net["b"].ping("10.1.0.1").replied
+    assert net["b"].ping("2001:db8:1::1").replied
+    rules = {rule.priority: rule for rule in net["a"].rules}
+    assert (rules[5].fwmark, rules[5].fwmask, rules[5].table) == ("0x40", "0xf0", "main")
+    assert "not from 10.0.0.0/8 lookup 100" in net["a"].run("ip rule").stdout.replace("\t", " ")
+    assert [route.family for route in net["a"].routes if route.table == "100"] == ["inet6"]

@@ -205,3 +205,50 @@ def test_anything_declared_gives_a_topology_or_says_why_not(
 ) -> None:
     with suppress(BuildError):
         assert str(topology_of(nodes=nodes, links=links)).startswith("topology")
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        (
+            {"routes": [{"dst": "default", "via": "10.0.0.9"}]},
+            "nodes.a.routes.0.via: no node has 10.0.0.9 on wire; onlink: true takes it all the same",
+        ),
+        ({"routes": [{"dst": "default", "via": "10.0.0.1"}]}, "routes.0.via: 10.0.0.1 is a's own"),
+        (
+            {"routes": [{"dst": "default", "via": "b", "family": "inet6"}]},
+            "routes.0.via: no IPv6 address leads to default",
+        ),
+        (
+            {"routes": [{"dst": "10.9.0.0/16", "dev": "eth0", "family": "inet6"}]},
+            "routes.0: route add 10.9.0.0/16: family: 10.9.0.0/16 is of IPv4",
+        ),
+        (
+            {"rules": [{"iif": "eth1", "table": 5}]},
+            r"nodes.a.rules.0.iif: a has no device 'eth1' \(did you mean 'eth0'\?\)",
+        ),
+        ({"rules": [{"oif": "nope", "table": 5}]}, "nodes.a.rules.0.oif: a has no device 'nope'"),
+        ({"rules": [{"table": "mian"}]}, "table: expected a number, or main, local, default"),
+        ({"addrs": {"lo": "10.1.0.1"}}, "nodes.a.addrs.lo: address 10.1.0.1 has no prefix length"),
+        ({"addrs": {"lo": ["10.1.0.1/32", "10.1.0.1/32"]}}, "addrs.lo.1: address 10.1.0.1/32 is given twice"),
+        ({"addrs": {"lo": "224.0.0.1/32"}}, "addrs.lo: address 224.0.0.1 is a multicast address"),
+        ({"addrs": {"eth0": "10.1.0.1/32"}}, "topology: nodes"),
+    ],
+)
+def test_what_a_node_cannot_have_is_told(node: dict[str, Any], words: str) -> None:
+    with pytest.raises(BuildError, match=words):
+        topology_of({"a": node, "b": None}, {"wire": {"subnet": "10.0.0.0/24", "ends": ["a", "b"]}})
+
+
+@pytest.mark.parametrize("addr", ["10.0.0.0", "10.0.0.255", "224.0.0.1/24"])
+def test_an_end_has_no_address_that_no_host_can_have(addr: str) -> None:
+    ends = {"a": {"addr": addr}, "b": None}
+    with pytest.raises(BuildError, match=r"no host can have it|is outside its subnet"):
+        topology_of(["a", "b"], {"wire": {"subnet": "10.0.0.0/24", "ends": ends}})
+
+
+def test_a_gateway_that_comes_later_may_be_named() -> None:
+    routes = [{"dst": "default", "via": "10.0.0.9", "onlink": True}]
+    links = {"wire": {"subnet": "10.0.0.0/24", "ends": ["a", "b"]}}
+    (route,) = topology_of({"a": {"routes": routes}, "b": None}, links).routes
+    assert route.ways == (("10.0.0.9", "eth0"),)
