@@ -51,6 +51,23 @@ def descriptors(warm: None) -> Callable[[], int]:  # noqa: ARG001
     return lambda: len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
+@pytest.fixture(scope="session")
+def forked() -> Callable[[Callable[[], object]], int]:
+    """Call in a forked child, which never comes back whatever happens there; gives its exit status."""
+
+    def run(fn: Callable[[], object]) -> int:
+        pid = os.fork()
+        if pid == 0:
+            status = 255
+            try:
+                status = int(fn() or 0)  # type: ignore[call-overload]
+            finally:
+                os._exit(status)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    return run
+
+
 @pytest.fixture
 def net() -> Iterator[Net]:
     """Hold what a test builds."""

@@ -142,13 +142,15 @@ def test_a_session_within_a_session_leaves_it_alone(pytester: pytest.Pytester, p
     assert place.run("echo on").stdout == "on\n"
 
 
-def test_a_forked_child_may_run_commands_too(place: Netns, node: NodeMaker) -> None:
-    place.run("true")
-    pid = os.fork()
-    if pid == 0:
+def test_a_forked_child_may_run_commands_too(
+    place: Netns, node: NodeMaker, forked: Callable[[Callable[[], object]], int]
+) -> None:
+    def run() -> int:
         done = place.run("exit 3", check=False), node("later").run("exit 4", check=False)
-        os._exit(sum(one.returncode for one in done))
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+        return sum(one.returncode for one in done)
+
+    place.run("true")
+    assert forked(run) == 7
     assert place.run("echo on").stdout == "on\n"
 
 

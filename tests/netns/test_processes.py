@@ -247,13 +247,11 @@ def test_a_closed_namespace_does_nothing_rather_than_something_in_ours() -> None
     made.close()
 
 
-def test_a_forked_child_neither_ends_the_processes_nor_keeps_them(node: NodeMaker) -> None:
+def test_a_forked_child_neither_ends_the_processes_nor_keeps_them(
+    node: NodeMaker, forked: Callable[[Callable[[], object]], int]
+) -> None:
     one = node("one")
     daemon = one.popen(["sleep", "60"])
-    pid = os.fork()
-    if pid == 0:
-        one.close()
-        os._exit(0)
-    os.waitpid(pid, 0)
+    assert forked(one.close) == 0
     assert daemon.poll() is None
     assert one.run("echo still here").stdout == "still here\n"
