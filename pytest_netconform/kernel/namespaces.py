@@ -24,6 +24,7 @@ from pytest_netconform.kernel.processes.commands import (
     shown,
 )
 from pytest_netconform.kernel.processes.inits import Processes
+from pytest_netconform.kernel.processes.logs import Log
 from pytest_netconform.kernel.threads import Handle, inside
 
 T = TypeVar("T")
@@ -136,6 +137,15 @@ class Namespaces:
         """
         with self._failing(command):
             return self._spawned(command, env, {"stdin": subprocess.DEVNULL, **options}, known=True)
+
+    def log(self) -> Log:
+        """Make what a daemon inside can write to without end.
+
+        Raises: TypeError where processes are not ours to end.
+        """
+        if self._processes is None:
+            raise TypeError(f"{self.name}: a daemon needs a namespace of ours, which can end it")
+        return Log(self._processes)
 
     def end(self) -> None:
         """Have the kernel end the processes inside, without waiting for it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import signal
@@ -13,12 +12,12 @@ from pathlib import Path
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.processes.commands import Command, Running, shown
+from pytest_netconform.kernel.processes.commands import Command, shown
+from pytest_netconform.kernel.processes.logs import Log
 from pytest_netconform.kernel.processes.popen import Process
 from pytest_netconform.kernel.processes.sessions import Session
 
 Ready = str | Path | re.Pattern[str] | Callable[[], object]
-MOST_BYTES = 1 << 16
 SHOWN_LINES = 20
 POLL_S = 0.01
 """How often a condition is looked at: a port, a file or a line of output that is there gives no event."""
@@ -38,10 +37,11 @@ class Daemon:
     Raises: BuildError, at the end of its context or else of its net, if it ended before it was stopped.
     """
 
-    def __init__(self, where: str, command: Command, process: Process, log: int) -> None:
+    def __init__(self, where: str, command: Command, process: Process, log: Log) -> None:
         self.where, self.command, self.process = where, shown(command), process
         self._of_sh = isinstance(command, str)
-        self._log, self._last = log, ""
+        self._log: Log | None = log
+        self._last = ""
         self._heard = 0
         self._stopped = False
 
@@ -57,10 +57,6 @@ class Daemon:
         self.stop()
         if crashed and kind is None:
             raise BuildError(self.told("ended before it was stopped"))
-
-    def __del__(self) -> None:
-        if self._log >= 0:
-            os.close(self._log)
 
     @property
     def pid(self) -> int:
@@ -87,14 +83,11 @@ class Daemon:
 
         Units: at most 64 KiB.
         """
-        if self._log < 0:
-            return self._last
-        size = os.fstat(self._log).st_size
-        return os.pread(self._log, MOST_BYTES, max(0, size - MOST_BYTES)).decode(errors="replace")
+        return self._last if self._log is None else self._log.read()
 
     def reload(self) -> None:
         """Send SIGHUP, which has most daemons read their configuration anew; `await_output` tells when."""
-        self._heard = os.fstat(self._log).st_size if self._log >= 0 else 0
+        self._heard = self._log.size() if self._log is not None else 0
         self._send(signal.SIGHUP)
 
     def _send(self, number: int) -> None:
@@ -113,8 +106,7 @@ class Daemon:
         self._await(lambda: wanted.search(self._since()), timeout_s, _words(wanted))
 
     def _since(self) -> str:
-        size = os.fstat(self._log).st_size
-        return os.pread(self._log, MOST_BYTES, max(self._heard, size - MOST_BYTES)).decode(errors="replace")
+        return self._last if self._log is None else self._log.read(self._heard)
 
     def _await(self, holds: Callable[[], object], timeout_s: float, words: str) -> None:
         deadline = time.monotonic() + timeout_s
@@ -144,10 +136,10 @@ class Daemon:
             if not session.kill(KILLED_S):
                 raise BuildError(self.told(f"does not end, {KILLED_S:g} s after SIGKILL"))
         self.process.kill_session()
-        if self._log >= 0:
+        if self._log is not None:
             self._last = self.output
-            log, self._log = self._log, -1
-            os.close(log)
+            self._log.close()
+            self._log = None
 
     def told(self, what: str) -> str:
         """Say of it what went wrong, with how it ended and what it said last."""
@@ -175,17 +167,14 @@ def start(
     _refuse_others(namespaces, ready)
     is_ready = _condition(namespaces, ready)
     command = _without_shell(command)
-    log = os.memfd_create("daemon")
+    log = namespaces.log()
     try:
-        process: Running = namespaces.popen(command, env=env, stdout=log, stderr=log)
+        process = namespaces.popen(command, env=env, stdout=log.pipe, stderr=log.pipe)
     except BaseException:
-        os.close(log)
+        log.close()
         raise
-    if not isinstance(process, Process):
-        process.kill()
-        process.wait()
-        os.close(log)
-        raise TypeError(f"{namespaces.name}: a daemon needs a namespace of ours, which can end it")
+    log.release()
+    assert isinstance(process, Process), "what has a log has an init"
     daemon = Daemon(namespaces.name, command, process, log)
     try:
         daemon._await(lambda: is_ready(daemon), timeout_s, _words(ready))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -52,6 +53,23 @@ def test_a_line_is_awaited_and_what_it_says_later_is_kept(
     assert daemon.output == "serving\nreloaded\n"
 
 
+def test_one_that_talks_without_end_takes_no_memory_and_its_last_words_are_there(place: Netns) -> None:
+    script = f"echo first; head -c {SAID} /dev/zero | tr '\\0' x; echo; echo last; exec sleep 60"
+    with place.daemon(script, re.compile("^last$")) as daemon:
+        assert daemon._log is not None
+        assert daemon._log.size() == SAID + len("first\n\nlast\n")
+        assert os.stat(f"/proc/self/fd/{daemon._log._file}").st_blocks * 512 < 1 << 18  # noqa: PTH116
+        assert daemon.output.endswith("xxx\nlast\n")
+        assert len(daemon.output) == 1 << 16
+        daemon.await_output("last")
+
+
+def test_its_last_words_before_its_end_are_told(place: Netns) -> None:
+    for number in range(20):
+        with pytest.raises(BuildError, match=rf"\nit is over {number}$"):
+            place.daemon(f"echo it is over {number}; exit 3", "tcp/53")
+
+
 def test_a_file_is_awaited_where_the_daemon_sees_it(node: Callable[[str], Node]) -> None:
     one = node("one")
     with one.daemon("touch /run/one.pid; exec sleep 60", Path("/run/one.pid")):
@@ -97,6 +115,7 @@ def test_one_that_heeds_no_signal_is_killed(place: Netns) -> None:
 
 
 SERVING = f"{sys.executable} -I -S -c '{SERVER}' tcp"
+SAID = 50_000_000
 LINES_FOR_SH = {
     "in the foreground": f"true; {SERVING}; true",
     "behind a pipe": f"{SERVING} | cat",

@@ -165,6 +165,21 @@ class Processes:
                 self.children = [*(other for other in self.children if other.poll() is None), process]
         return process
 
+    def keep(self, pipe: int, file: int) -> None:
+        """Have init move what comes through a pipe to a file in memory, of which only the end takes room."""
+        self._send(self._running(), ("log",), [pipe, file])
+
+    def flush(self) -> None:
+        """Wait until all that was written to such pipes so far is in the files."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            with theirs:
+                if self._channel is None:
+                    return
+                with suppress(OSError):  # it has ended, and flushed before
+                    send(self._channel, ("flush",), [theirs.fileno()])
+            ours.recv(1)
+
     def end(self) -> None:
         """Have init end, and with it all others. Does not wait for it."""
         if self._lifeline is not None:

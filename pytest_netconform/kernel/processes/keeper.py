@@ -43,10 +43,14 @@ IGNORED = (
 """By us, not by commands: an end is told to us by a socket."""
 CLONE_NEWNS, CLONE_NEWPID = 0x0002_0000, 0x2000_0000
 MS_NOSUID_NODEV_NOEXEC = 0x2 | 0x4 | 0x8
+FALLOC_FL_PUNCH_HOLE_KEEP_SIZE = 0x2 | 0x1
+PIPE_BYTES, LOG_BYTES = 1 << 16, 1 << 17
+"""What a pipe holds, and what is kept of the output of a daemon."""
 PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 15, 36
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+_libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
 
 
 class Bell:
@@ -223,6 +227,43 @@ def be_init(lifeline: int, channel: int, proc: bytes) -> NoReturn:
         os._exit(0)
 
 
+class Logs:
+    """Pipes that daemons write to, each with a file in memory, of which only the end takes room."""
+
+    def __init__(self, poll: select.poll) -> None:
+        self.poll = poll
+        self.files: dict[int, int] = {}
+
+    def add(self, pipe: int, file: int) -> None:
+        os.set_blocking(pipe, False)
+        self.files[pipe] = file
+        self.poll.register(pipe, select.POLLIN)
+
+    def drain_all(self) -> None:
+        for pipe in list(self.files):
+            self.drain(pipe)
+
+    def drain(self, pipe: int) -> None:
+        """Take all that is in a pipe now: no more than it holds, however fast it is filled."""
+        if pipe not in self.files:
+            return
+        try:
+            data = os.read(pipe, PIPE_BYTES)
+        except BlockingIOError:
+            return
+        file = self.files[pipe]
+        if not data:
+            self.poll.unregister(pipe)
+            del self.files[pipe]
+            os.close(pipe)
+            os.close(file)
+            return
+        os.write(file, data)
+        beyond = os.lseek(file, 0, os.SEEK_CUR) - LOG_BYTES
+        if beyond > 0:
+            _libc.fallocate(file, FALLOC_FL_PUNCH_HOLE_KEEP_SIZE, 0, beyond)
+
+
 class Init:
     """Process 1 of a PID namespace: starts commands, tells how each ended; its own end is that of all."""
 
@@ -230,19 +271,22 @@ class Init:
         self.lifeline, self.channel, self.bell = lifeline, channel, Bell()
         self.pids: dict[int, int] = {}
         self.waiting: dict[int, tuple[int, int]] = {}
+        self.poll = select.poll()
+        self.logs = Logs(self.poll)
 
     def serve(self) -> None:
-        poll = select.poll()
         for fd in (self.lifeline, self.bell.fd, self.channel.fileno()):
-            poll.register(fd, select.POLLIN)
+            self.poll.register(fd, select.POLLIN)
         while True:
-            for fd, _ in poll.poll():
+            for fd, _ in self.poll.poll():
                 if fd == self.bell.fd:
                     self.bell.hush()
                     self.report()
-                elif fd == self.lifeline or not self.heed():
+                elif fd == self.lifeline or (fd == self.channel.fileno() and not self.heed()):
                     self.end()
                     return
+                else:
+                    self.logs.drain(fd)
 
     def end(self) -> None:
         """Kill all others at once and bury them, lest those who wait for a status have none."""
@@ -253,7 +297,9 @@ class Init:
         self.report(0)
 
     def report(self, flags: int = os.WNOHANG) -> None:
-        for pid, code in ended(flags):
+        buried = ended(flags)
+        self.logs.drain_all()
+        for pid, code in buried:
             if pid in self.waiting:  # others are orphans
                 ident, status = self.waiting.pop(pid)
                 del self.pids[ident]
@@ -270,7 +316,14 @@ class Init:
             return True
         if not fds:  # not even the first: whoever waits sees its other end closed
             return True
+        if message[0] == "log":
+            self.logs.add(*fds)
+            return True
         status = fds.pop(0)
+        if message[0] == "flush":
+            self.logs.drain_all()
+            os.close(status)
+            return True
         try:
             self.start(message, status, fds)
         except Exception as error:
