@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -217,7 +218,7 @@ class Netns(Probing, Configurable):
         kind: str = "tcp",
         *,
         address: str | None = None,
-        body: bytes | None = None,
+        body: bytes | str | None = None,
         certificate: str | bytes | os.PathLike[str] | None = None,
     ) -> Listener:
         """Listen inside until the listener or the namespace is closed, and answer from this process.
@@ -248,11 +249,12 @@ class Netns(Probing, Configurable):
 
     def close(self) -> None:
         """Let go of the namespace; the kernel destroys it with all that is in it."""
-        for listener in self._listeners:
-            listener.close()
-        if self._rtnetlink is not None:
-            self._rtnetlink.close()
-        self.namespaces.close()
+        with ExitStack() as stack:
+            stack.callback(self.namespaces.close)
+            if self._rtnetlink is not None:
+                stack.callback(self._rtnetlink.close)
+            for listener in reversed(self._listeners):
+                stack.callback(listener.close)
 
     def _global_addresses(self) -> list[Interface]:
         found = (address for _, address in self.rtnetlink.addresses())

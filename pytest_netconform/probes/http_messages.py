@@ -12,6 +12,9 @@ from pytest_netconform.errors import ProbeError
 HEAD_END = re.compile(rb"\n\r?\n")
 INTERIM = re.compile(rb"HTTP/\d\.\d +1\d\d\b")
 LARGEST_HEAD = LARGEST_BODY = 65536
+LARGEST = 8 * LARGEST_BODY
+"""What a body of that size takes in the smallest chunks, and some."""
+MOST_INTERIM = 32
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 NOT_IN_A_TARGET = re.compile(r"[^!-~]")
 
@@ -56,7 +59,7 @@ class Incoming:
 
     def __init__(self) -> None:
         self.status: int | None = None
-        self._data, self._head = bytearray(), 0
+        self._data, self._head, self._interim = bytearray(), 0, 0
 
     def add(self, piece: bytes) -> Response | None:
         """Take a piece, an empty one at the end of the stream; give the response when it is complete.
@@ -66,7 +69,10 @@ class Incoming:
         self._data += piece
         if not self._head:
             self._head = self._head_end(at_end=not piece)
-        return self._parsed(at_end=not piece) if self._head else None
+        response = self._parsed(at_end=not piece) if self._head else None
+        if response is None and len(self._data) > LARGEST:
+            raise Malformed(f"its first {LARGEST} bytes are no response")
+        return response
 
     def _head_end(self, *, at_end: bool) -> int:
         while self._data or at_end:
@@ -78,6 +84,9 @@ class Incoming:
             if not found:
                 break
             del self._data[: found.end()]  # the real one follows
+            self._interim += 1
+            if self._interim > MOST_INTERIM:
+                raise Malformed(f"more than {MOST_INTERIM} interim responses come before it")
         if at_end:
             raise Malformed("it ends before its headers do")
         if len(self._data) > LARGEST_HEAD:

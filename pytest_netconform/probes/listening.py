@@ -10,14 +10,17 @@ import socket
 import ssl
 import threading
 import time
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pytest_netconform.errors import BuildError, ProbeError
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.probing.driving import Attempt, Loop, Wait
-from pytest_netconform.kernel.probing.sockets import Open, open_sockets
+from pytest_netconform.kernel.probing.icmp import V4, V6
+from pytest_netconform.kernel.probing.sockets import Open, open_sockets, sockaddr
 from pytest_netconform.probes import certificates
 from pytest_netconform.probes.service import SERVICE
 from pytest_netconform.probes.serving import (
@@ -37,27 +40,51 @@ T = TypeVar("T")
 KINDS = ("tcp", "udp", "http", "https")
 BACKLOG = 1024
 FOREVER = float("inf")
+MOST_AT_ONCE = 64
+"""So many are taken before others get their turn, and a change: who floods us must not keep us for ever."""
+MOST_KEPT, MOST_BYTES_KEPT = 10_000, 64 << 20
 BREATH_S = 0.05
 """How long no connection is taken where there is no descriptor left for it."""
+
+
+class Kept(Generic[T]):
+    """The last of what came; and how much came in all."""
+
+    def __init__(self, size: Callable[[T], int]) -> None:
+        self.kept: deque[T] = deque()
+        self.count, self._bytes, self._size = 0, 0, size
+
+    @property
+    def left_out(self) -> int:
+        return self.count - len(self.kept)
+
+    def add(self, new: T) -> None:
+        self.kept.append(new)
+        self.count += 1
+        self._bytes += self._size(new)
+        while len(self.kept) > MOST_KEPT or self._bytes > MOST_BYTES_KEPT:
+            self._bytes -= self._size(self.kept.popleft())
 
 
 class Listener:
     """A server that answers while the test goes on, and keeps who came and what was said.
 
     Shape: *port* is the one that it got where 0 was asked for; *ca* is the authority of a certificate that
-           was made for it, as PEM.
+           was made for it, as PEM. Kept are the last 10,000 connections and requests, and of these 64 MiB.
     """
 
-    def __init__(self, name: str, kind: str, sock: socket.socket) -> None:
-        self.name, self.kind, self.port = name, kind, int(sock.getsockname()[1])
+    def __init__(self, namespaces: Namespaces, kind: str, sock: socket.socket) -> None:
+        self.name, self.kind, self.port = namespaces.name, kind, int(sock.getsockname()[1])
         self.ca: str | None = None
+        self._namespaces = namespaces
         self._sock: socket.socket | None = sock
         self._body: bytes | None = None
         self._context: ssl.SSLContext | None = None
         self._open: set[socket.socket] = set()
-        self._peers: list[Peer] = []
-        self._requests: list[Request] = []
+        self._peers: Kept[Peer] = Kept(lambda _: 0)
+        self._requests: Kept[Request] = Kept(lambda request: len(request.data))
         self._told = threading.Condition()
+        self._broken: Exception | None = None
 
     def __enter__(self) -> Listener:
         return self
@@ -72,14 +99,17 @@ class Listener:
     @property
     def connections(self) -> tuple[Peer, ...]:
         """List who has connected, in order."""
-        SERVICE.settle()
-        return tuple(self._peers)
+        return self._listed(self._peers)
 
     @property
     def requests(self) -> tuple[Request, ...]:
         """List what has been said, in order."""
-        SERVICE.settle()
-        return tuple(self._requests)
+        return self._listed(self._requests)
+
+    @property
+    def left_out(self) -> int:
+        """Count the oldest connections and requests, which are not kept any more."""
+        return self._peers.left_out + self._requests.left_out
 
     def await_connections(self, count: int = 1, timeout_s: float = 5.0) -> tuple[Peer, ...]:
         """Wait until so many have connected.
@@ -96,9 +126,13 @@ class Listener:
         return self._awaited("requests", self._requests, count, timeout_s)
 
     def close(self) -> None:
-        """Stop listening, and reset what connections there still are: they must not keep the namespace."""
+        """Stop listening, and reset what connections there still are: they must not keep the namespace.
+
+        Raises: ProbeError if an answer failed for a reason of ours; it is closed then, too.
+        """
         if self._sock is not None:
             SERVICE.halted(self._close)
+        self._raise_broken()
 
     def _close(self, loop: Loop) -> None:
         for sock in self._open:
@@ -108,26 +142,52 @@ class Listener:
             self._sock.close()
             self._sock = None
 
-    def _awaited(self, word: str, told: list[T], count: int, timeout_s: float) -> tuple[T, ...]:
+    def _listed(self, told: Kept[T]) -> tuple[T, ...]:
+        SERVICE.settle()
+        self._raise_broken()
+        with self._told:
+            return tuple(told.kept)
+
+    def _awaited(self, word: str, told: Kept[T], count: int, timeout_s: float) -> tuple[T, ...]:
         deadline = time.monotonic() + timeout_s
         with self._told:
-            while len(told) < count:
-                if not self._told.wait(max(0.0, deadline - time.monotonic())) and len(told) < count:
+            while told.count < count:
+                self._raise_broken()
+                if not self._told.wait(max(0.0, deadline - time.monotonic())) and told.count < count:
                     raise ProbeError(
                         f"{self.name} port {self.port}: expected {count} {word} within {timeout_s:g} s, "
-                        f"there were {len(told)}"
+                        f"there were {told.count}"
                     )
-            return tuple(told)
+            return tuple(told.kept)
+
+    def _raise_broken(self) -> None:
+        """Tell once what broke an answer, in the thread of who holds us.
+
+        Raises: ProbeError.
+        """
+        if self._broken is not None:
+            error, self._broken = self._broken, None
+            raise ProbeError(f"{self!r}: an answer failed: {type(error).__name__}: {error}") from error
 
     # What the service does
+
+    def _guarded(self, attempt: Attempt[None]) -> Attempt[None]:
+        """Let what breaks one answer end that one alone, and keep it for who holds us."""
+        try:
+            yield from attempt
+        except Exception as error:
+            with self._told:
+                self._broken = self._broken or error
+                self._told.notify_all()
 
     def _serving(self, sock: socket.socket) -> Attempt[None]:
         take = self._datagram if self.kind == "udp" else self._accept
         with sock:
             while (yield Wait(sock, select.POLLIN)):
                 try:
-                    while take(sock):
-                        pass
+                    for _ in range(MOST_AT_ONCE):
+                        if not take(sock):
+                            break
                 except OSError as error:
                     if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
                         yield Wait(sock, 0, time.monotonic() + BREATH_S)
@@ -141,11 +201,11 @@ class Listener:
         peer = peer_of(sockaddr)
         self._keep(self._peers, peer)
         self._open.add(accepted)
-        self._start(self._conversation(accepted, peer))
+        self._start(self._guarded(self._conversation(accepted, peer)))
         return True
 
     def _datagram(self, sock: socket.socket) -> bool:
-        request = datagram(sock)
+        request = datagram(sock, _is_no_listener)
         if request is not None:
             self._keep(self._requests, request)
         return request is not None
@@ -175,9 +235,9 @@ class Listener:
     def _say(self, request: Request) -> None:
         self._keep(self._requests, request)
 
-    def _keep(self, kept: list[T], new: T) -> None:
+    def _keep(self, told: Kept[T], new: T) -> None:
         with self._told:
-            kept.append(new)
+            told.add(new)
             self._told.notify_all()
 
     _start: Callable[[Attempt[None]], None]
@@ -193,7 +253,34 @@ class Listener:
     def _begin(self, loop: Loop) -> None:
         assert self._sock is not None
         self._start = lambda attempt: loop.start(attempt, owner=self)
-        loop.start(self._serving(self._sock), owner=self)
+        loop.start(self._guarded(self._serving(self._sock)), owner=self)
+        if self.kind == "udp":
+            _ECHOING.add(self)
+
+    def has(self, peer: Peer) -> bool:
+        """Say whether a datagram of this peer is one that we sent."""
+        if self._sock is None or self.port != peer.port:
+            return False
+        if ipaddress.ip_address(peer.address).is_link_local:  # of which link is told by ours alone
+            return True
+        family = _family(peer.address)
+        sock = open_sockets([Open(self._namespaces, family, socket.SOCK_DGRAM)])[0]
+        if isinstance(sock, OSError):
+            return False
+        with sock:
+            try:
+                sock.bind((peer.address, 0))
+            except OSError:
+                return False
+            return True
+
+
+_ECHOING: weakref.WeakSet[Listener] = weakref.WeakSet()
+"""Who sends datagrams back; two of them would do so for ever."""
+
+
+def _is_no_listener(peer: Peer) -> bool:
+    return not any(listener.has(peer) for listener in list(_ECHOING) if listener.port == peer.port)
 
 
 def listen(
@@ -202,7 +289,7 @@ def listen(
     kind: str = "tcp",
     *,
     address: str | None = None,
-    body: bytes | None = None,
+    body: bytes | str | None = None,
     certificate: str | bytes | os.PathLike[str] | None = None,
     names: Iterable[str] = (),
 ) -> Listener:
@@ -216,8 +303,12 @@ def listen(
     where = f"{namespaces.name}: listen {kind} port {port}"
     if kind not in KINDS:
         raise BuildError(f"{where}: expected a kind of {', '.join(KINDS)}")
-    if not 0 <= port < 65536:
+    if not isinstance(port, int) or not 0 <= port < 65536:
         raise BuildError(f"{where}: expected a port of 0 to 65535")
+    if isinstance(body, str):
+        body = body.encode()
+    if not isinstance(body, bytes | None):
+        raise BuildError(f"{where}: expected a body of bytes or text, not {type(body).__name__}")
     try:
         pem = _pem(certificate, names) if kind == "https" else None
         context = certificates.server_context(pem) if pem is not None else None
@@ -226,7 +317,7 @@ def listen(
         raise BuildError(f"{where}: {error}") from error
     except OSError as error:
         raise BuildError(f"{where}: {error.strerror or error}") from error
-    listener = Listener(namespaces.name, kind, sock)
+    listener = Listener(namespaces, kind, sock)
     listener._body, listener._context = body, context
     if context is not None and certificate is None:
         listener.ca = certificates.authority()[0].decode()
@@ -261,7 +352,8 @@ def _bound(namespaces: Namespaces, port: int, kind: str, address: str | None) ->
         if opened.family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             opened.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
-        opened.bind((address or ("::" if opened.family == socket.AF_INET6 else "0.0.0.0"), port))
+        wire = V6 if opened.family == socket.AF_INET6 else V4
+        opened.bind(sockaddr(opened, wire, address or ("::" if wire is V6 else "0.0.0.0"), port))
         if sock_kind == socket.SOCK_STREAM:
             opened.listen(BACKLOG)
     except BaseException:
@@ -272,7 +364,11 @@ def _bound(namespaces: Namespaces, port: int, kind: str, address: str | None) ->
 
 def _family(address: str) -> int:
     try:
-        version = ipaddress.ip_address(address).version
+        ip = ipaddress.ip_address(address)
     except ValueError as error:
         raise BuildError(f"{address!r} is not an IP address") from error
-    return socket.AF_INET if version == 4 else socket.AF_INET6
+    if isinstance(ip, ipaddress.IPv4Address):
+        return socket.AF_INET
+    if ip.is_link_local and not ip.scope_id:
+        raise BuildError(f"{address} is of one link: expected {address}%DEVICE")
+    return socket.AF_INET6

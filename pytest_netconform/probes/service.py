@@ -13,6 +13,8 @@ from pytest_netconform.kernel.probing.driving import Attempt, Loop, Wait
 from pytest_netconform.kernel.threads import Work, in_a_thread
 
 T = TypeVar("T")
+MOST_TURNS = 128
+"""In so many, all is taken that a socket's buffer can hold; what comes meanwhile would keep us for ever."""
 
 
 class Service:
@@ -49,7 +51,7 @@ class Service:
                     raise
 
     def settle(self) -> None:
-        """Take all that has come already."""
+        """Take all that had come before."""
         if self._loop is not None:
             self.halted(_take_all)
 
@@ -119,8 +121,9 @@ class Service:
 
 
 def _take_all(loop: Loop) -> None:
-    while loop.turn(0):
-        pass
+    for _ in range(MOST_TURNS):
+        if not loop.turn(0):
+            return
 
 
 SERVICE = Service()

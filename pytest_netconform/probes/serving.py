@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -52,17 +52,20 @@ def peer_of(sockaddr: tuple[Any, ...]) -> Peer:
     return Peer(address.removeprefix("::ffff:") if "." in address else address, int(sockaddr[1]))
 
 
-def datagram(sock: socket.socket) -> Request | None:
+def datagram(sock: socket.socket, may_answer: Callable[[Peer], bool]) -> Request | None:
     """Take one datagram and send it back, from the address that it was sent to; nothing, if there is none."""
     try:
         data, ancillary, _, sender = sock.recvmsg(PIECE, 256)
     except BlockingIOError:
         return None
+    request = Request(peer_of(sender), data)
+    if not may_answer(request.peer):
+        return request
     infos = [value for _, kind, value in ancillary if kind == socket.IPV6_PKTINFO]
     told = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _answering(info)) for info in infos]
     with suppress(OSError):  # as with any server, what it may not send is not sent
         sock.sendmsg([data], told, 0, sender)
-    return Request(peer_of(sender), data)
+    return request
 
 
 def _answering(info: bytes) -> bytes:

@@ -18,6 +18,8 @@ from pytest_netconform.probes.sending import WITHOUT_ICMP, Aim, Fields, lost, re
 
 PIECE = 65536
 LEAVE_MS = 500
+MOST_AT_ONCE = 16
+"""So many pieces are taken before others get their turn."""
 
 
 class TimeOver(Exception):
@@ -56,9 +58,11 @@ class Connection:
 
     def __init__(self, sock: socket.socket, until: float) -> None:
         self.sock, self.until = sock, until
+        self._at_once = 0
 
     def send(self, data: bytes) -> Attempt[None]:
         while data:
+            self._in_time()
             try:
                 data = data[self.sock.send(data, socket.MSG_NOSIGNAL) :]
             except BlockingIOError:
@@ -66,13 +70,23 @@ class Connection:
 
     def receive(self) -> Attempt[bytes]:
         """Take what has come; nothing at the end of the stream."""
+        self._at_once += 1
+        if self._at_once > MOST_AT_ONCE:
+            yield from self._wait(select.POLLIN)
         while True:
+            self._in_time()
             try:
                 return self.sock.recv(PIECE)
             except BlockingIOError:
                 yield from self._wait(select.POLLIN)
 
+    def _in_time(self) -> None:
+        """Hold that there is time left: who talks without an end never lets us wait."""
+        if time.monotonic() >= self.until:
+            raise TimeOver
+
     def _wait(self, events: int) -> Generator[Wait, Any, None]:
+        self._at_once = 0
         if not (yield Wait(self.sock, events, self.until)):
             raise TimeOver
 
@@ -98,17 +112,25 @@ def connecting(sock: socket.socket, aim: Aim, until: float) -> Attempt[Fields | 
             return told(errors[0], start)
         if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             return ended_by(number, aim, start)
-        if _is_connected(sock):
-            return None
+        if (peer := _peer(sock)) is not None:
+            return _met_itself(sock, aim, start) if peer == sock.getsockname() else None
     return lost(start)
 
 
-def _is_connected(sock: socket.socket) -> bool:
+def _peer(sock: socket.socket) -> object:
     try:
-        sock.getpeername()
+        return sock.getpeername()
     except OSError:
-        return False
-    return True
+        return None  # not connected yet
+
+
+def _met_itself(sock: socket.socket, aim: Aim, start: float) -> Fields:
+    """Give a refusal: the kernel chose the very port that we ask for, so nobody listens there.
+
+    A request to connect that comes back to its sender is taken as one of two at the same time (RFC 9293).
+    """
+    abort_at_close(sock)
+    return ended_by(errno.ECONNREFUSED, aim, start)
 
 
 def ended_by(number: int, aim: Aim, start: float) -> Fields:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -71,9 +72,93 @@ def test_http_answers_with_what_was_asked(a: Node, b: Node) -> None:
     assert (request.method, request.path, request.headers["x-hops"]) == ("GET", "/x?y=1", "3")
 
 
-def test_http_answers_with_a_given_body(a: Node, b: Node) -> None:
-    b.listen(80, "http", body=bytes(5000))
-    assert a.http(V4).body == bytes(5000)
+@pytest.mark.parametrize("body", [bytes(5000), "5000 ü"])
+def test_http_answers_with_a_given_body(a: Node, b: Node, body: bytes | str) -> None:
+    b.listen(80, "http", body=body)
+    assert a.http(V4).body == (body.encode() if isinstance(body, str) else body)
+
+
+def test_an_answer_that_breaks_is_told_and_leaves_the_others_served(a: Node, b: Node) -> None:
+    broken, other = b.listen(80, "http"), b.listen(81, "http")
+    broken._body = 5  # type: ignore[assignment]
+    assert a.http(V4, 80).failed
+    assert a.http(V4, 81).replied
+    with pytest.raises(ProbeError, match="<http listener b port 80>: an answer failed: TypeError"):
+        _ = broken.requests
+    assert len(broken.requests) == len(other.requests) == 1
+
+
+def test_an_answer_that_breaks_is_told_at_the_end_at_the_latest() -> None:
+    net = Net()
+    net.veth(net.node("a"), net.node("b"), subnet="10.0.0.0/30")
+    broken, other = net["b"].listen(80, "http"), net["b"].listen(81)
+    broken._body = 5  # type: ignore[assignment]
+    assert net["a"].http(V4, 80).failed
+    with pytest.raises(ProbeError, match="an answer failed"):
+        net.close()
+    assert "closed" in repr(other)
+
+
+def spoofed(source: str, dst: str, port: int) -> None:
+    """Send a datagram that gives itself out for a listener's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as sock:
+        sock.bind((source, 0))
+        sock.sendto(struct.pack("!4H", port, port, 9, 0) + b"x", (dst, 0))
+
+
+@pytest.mark.parametrize("dst", [V4, "127.0.0.1"])
+def test_listeners_do_not_answer_each_other_or_themselves(a: Node, b: Node, dst: str) -> None:
+    first, second = a.listen(7, "udp"), b.listen(7, "udp")
+    a.call(spoofed, "10.0.0.1" if dst == V4 else dst, dst, 7)
+    (second if dst == V4 else first).await_requests()
+    assert a.udp(V4, 7).replied  # and so takes its turn
+    assert len(first.requests) + len(second.requests) == 2
+
+
+FLOOD = """
+import socket
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.connect(("10.0.0.2", 9000))
+while True:
+    try:
+        sock.send(b"x" * 100)
+    except OSError:
+        pass
+"""
+
+
+def test_a_flood_is_listed_and_closed_to(a: Node, b: Node) -> None:
+    listener, other = b.listen(9000, "udp"), b.listen(80)
+    a.popen([sys.executable, "-c", FLOOD])
+    listener.await_requests(100)
+    assert len(listener.requests) >= 100
+    assert a.tcp(V4, 80, timeout_s=10).replied
+    assert other.connections
+    listener.close()
+
+
+def test_what_was_said_long_ago_is_not_kept_but_counted(
+    a: Node, b: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_netconform.probes.listening.MOST_KEPT", 3)
+    monkeypatch.setattr("pytest_netconform.probes.listening.MOST_BYTES_KEPT", 1000)
+    listener = b.listen(53, "udp")
+    for data in (b"0", b"1", b"2", b"3"):
+        assert a.udp(V4, 53, data).replied
+    assert ([each.data for each in listener.requests], listener.left_out) == ([b"1", b"2", b"3"], 1)
+    assert a.udp(V4, 53, bytes(999)).replied
+    assert [len(each.data) for each in listener.await_requests(5)] == [1, 999]
+    assert listener.left_out == 3
+
+
+def test_a_link_local_address_is_listened_at(a: Node, b: Node) -> None:
+    b.run("ip link set eth0 down; ip link add first type dummy; ip link set eth0 name wire up")
+    b.run("ip addr add fe80::2/64 dev wire nodad")
+    a.run("ip addr add fe80::1/64 dev eth0 nodad")
+    b.listen(80, address="fe80::2%wire")
+    b.listen(53, "udp", address="fe80::2%wire")
+    assert a.tcp("fe80::2%eth0", 80).replied
+    assert a.udp("fe80::2%eth0", 53).replied
 
 
 def test_commands_are_answered_while_we_wait_for_them(a: Node, b: Node) -> None:
@@ -238,6 +323,10 @@ def test_fifty_listeners_serve_two_hundred_at_once(a: Node, b: Node) -> None:
         ({"port": 65536}, "expected a port of 0 to 65535"),
         ({"address": "192.0.2.1"}, "Cannot assign requested address"),
         ({"address": "here"}, "not an IP address"),
+        ({"address": "fe80::1"}, "fe80::1 is of one link: expected fe80::1%DEVICE"),
+        ({"address": "fe80::1%nothing"}, "No such device"),
+        ({"port": "80"}, "expected a port of 0 to 65535"),
+        ({"kind": "http", "body": 5}, "expected a body of bytes or text, not int"),
         ({"kind": "https", "certificate": "/nowhere.pem"}, "No such file"),
         ({"kind": "https", "certificate": b"nonsense"}, "a certificate and its key were expected"),
     ],

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import re
 import socket
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pytest_netconform.errors import ProbeError
+from pytest_netconform.kernel.probing.driving import Wait
 from pytest_netconform.nodes import Net, Node
+from pytest_netconform.probes.streams import MOST_AT_ONCE, Connection, TimeOver
 
 V4, V6 = "10.0.0.2", "2001:db8::2"
 TLS = Path(__file__).parents[1] / "data" / "tls"
@@ -295,3 +301,44 @@ def test_a_connection_that_was_lost_does_not_keep_its_namespace(
                 }[probe]()
                 assert outcome.verdict == ("replied" if probe == "tcp" else "lost")
         assert eventually(lambda: "eth0" not in witness.links)
+
+
+ENDLESS = """
+import socket
+sock = socket.create_server(("10.0.0.2", 8000))
+print("up", flush=True)
+accepted, _ = sock.accept()
+accepted.recv(1000)
+while True:
+    accepted.send({said} * 2000)
+"""
+
+
+def test_interim_responses_are_not_taken_for_ever(a: Node, b: Node) -> None:
+    said = b"HTTP/1.1 100 Continue\r\n\r\n"
+    b.daemon([sys.executable, "-c", ENDLESS.format(said=said)], re.compile("up"))
+    outcome = a.http(V4, 8000, timeout_s=10)
+    assert outcome.failed == "malformed answer: more than 32 interim responses come before it"
+
+
+def test_who_talks_without_an_end_is_given_up_at_the_end_of_the_time() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        other.send(b"x")
+        with pytest.raises(TimeOver):
+            next(Connection(one, time.monotonic()).receive())
+        with pytest.raises(TimeOver):
+            next(Connection(one, time.monotonic()).send(b"x"))
+
+
+def test_who_talks_without_an_end_lets_others_have_their_turn() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        one.setblocking(False)
+        connection = Connection(one, math.inf)
+        for _ in range(MOST_AT_ONCE):
+            other.send(b"x")
+            with pytest.raises(StopIteration):
+                next(connection.receive())
+        other.send(b"x")
+        assert isinstance(next(connection.receive()), Wait)

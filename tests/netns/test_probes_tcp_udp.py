@@ -309,3 +309,12 @@ def test_an_interrupt_ends_them_all_at_once(routed: Net, number: int, descriptor
         signal.signal(signal.SIGALRM, former)
     assert descriptors() == before
     assert threading.active_count() == threads
+
+
+def test_a_connection_that_meets_itself_is_refused(a: Node) -> None:
+    a.sysctl["net.ipv4.ip_local_port_range"] = "40000 40001"
+    for _ in range(20):
+        outcome = a.tcp("127.0.0.1", 40000)
+        assert (outcome.refused, outcome.refused_with) == (True, "tcp-reset")
+        assert a.http("127.0.0.1", 40000).refused
+        assert a.dns("127.0.0.1", "x", port=40000, over="tcp").refused
