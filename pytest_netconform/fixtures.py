@@ -66,13 +66,19 @@ def bridge(_netconform_net: Net) -> Callable[..., Bridge]:
 
 @pytest.fixture
 def lan(_netconform_net: Net) -> Callable[..., Hosts]:
-    """Make hosts on one bridge: `lan(9, "10.2.0.0/16")`. Scope: function. Needs root. Teardown destroys."""
+    """Make hosts on one bridge: `lan(9, "10.2.0.0/16")`. Scope: function.
+
+    Needs root, or netconform_userns. Teardown destroys them.
+    """
     return _netconform_net.lan
 
 
 @pytest.fixture
 def capture() -> type[Capture]:
-    """Capture packets: `with capture(ns, "eth0", "icmp") as captured:`. Scope: function. Needs root."""
+    """Capture packets: `with capture(ns, "eth0", "icmp") as captured:`. Scope: function.
+
+    Needs root, or netconform_userns. Its context's end ends it.
+    """
     from pytest_netconform.nodes import Capture
 
     return Capture

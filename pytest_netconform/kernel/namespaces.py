@@ -96,7 +96,7 @@ class Namespaces:
 
     def call_in_net(self, fn: Callable[..., T], *args: Any) -> T:
         """Call *fn* in the network namespace alone: our own /proc knows our threads, a node's does not."""
-        if self.net is None:
+        if not self.handles or self.net is None:
             return fn(*args)
         return inside([(self.net, syscalls.CLONE_NEWNET)], lambda: fn(*args), PATIENCE_S)
 

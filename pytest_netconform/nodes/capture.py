@@ -21,6 +21,7 @@ from pytest_netconform.kernel.capturing.ring import (
     ifindexes,
 )
 from pytest_netconform.kernel.processes.commands import environment
+from pytest_netconform.kernel.rtnetlink import Dev
 from pytest_netconform.nodes.namespaces import Netns
 from pytest_netconform.nodes.pcapng import pcapng
 
@@ -42,7 +43,7 @@ class Capture:
     def __init__(
         self,
         netns: Netns,
-        dev: str | None = None,
+        dev: str | Dev | None = None,
         filter: str | None = None,
         *,
         packets: int = PACKETS,
@@ -53,7 +54,8 @@ class Capture:
                 f"{netns.name}: a capture of {packets} packets, {snaplen} bytes of each: expected at least "
                 f"one packet, 64 to {LONGEST} bytes of it, and no more than {LARGEST >> 20} MiB in all"
             )
-        self.netns, self.dev, self.filter = netns, None if dev == "any" else dev, filter
+        ifname = dev if dev is None or isinstance(dev, str) else netns.resolve_dev(dev).ifname
+        self.netns, self.dev, self.filter = netns, None if ifname == "any" else ifname, filter
         self.snaplen = snaplen
         self._most = packets
         self._ring: Ring | None = None

@@ -20,7 +20,7 @@ from pytest_netconform.facts.rules import Rule, parse_rules
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.observing.evidence import LiveEvidence
 from pytest_netconform.kernel.processes.commands import Command, Running
-from pytest_netconform.kernel.rtnetlink import Interface
+from pytest_netconform.kernel.rtnetlink import Dev, Interface
 from pytest_netconform.kernel.rtsocket import Rtnetlink
 from pytest_netconform.kernel.sysctls import Sysctls
 from pytest_netconform.nodes import daemons
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from pytest_netconform.probes.listening import Listener
 
 T = TypeVar("T")
+
+OF_READER = (
+    "/proc/net",
+    *(f"/proc/{reader}{part}" for reader in ("self", "thread-self") for part in ("/net", "")),
+)
+"""What in /proc is of the process that looks."""
 
 
 class Links:
@@ -200,7 +206,12 @@ class Netns(Probing, Configurable):
         raise BuildError(f"{self.name} and {other.name} have no {kind} in common")
 
     def capture(
-        self, dev: str | None = None, filter: str | None = None, *, packets: int = 2048, snaplen: int = 1952
+        self,
+        dev: str | Dev | None = None,
+        filter: str | None = None,
+        *,
+        packets: int = 2048,
+        snaplen: int = 1952,
     ) -> Capture:
         """Capture what passes a device, or any of them, from the start of the context to its end.
 
@@ -268,8 +279,17 @@ class Node(Netns):
     """A namespace that stands for a machine: its /etc, /run, /var/lib, /var/log and processes are its own."""
 
     def read(self, path: str) -> str:
-        """Read a file of the node."""
-        return self.call(lambda: Path(path).read_text(encoding="utf-8", errors="replace"))
+        """Read a file of the node.
+
+        Raises: BuildError for what in /proc is of the process that reads it, which is none of the node's.
+        """
+        place = Path(os.path.normpath(path))
+        if of_reader := next((each for each in OF_READER if place.is_relative_to(each)), None):
+            inside = place.relative_to(of_reader)
+            if not of_reader.endswith("net"):
+                raise BuildError(f"{self.name}: {path} is of who reads it: say run(['cat', {path!r}])")
+            return self.namespaces.call_in_net(Path("/proc/thread-self/net", inside).read_text)
+        return self.call(lambda: place.read_text(encoding="utf-8", errors="replace"))
 
     def write(self, path: str, text: str) -> None:
         """Write a file of the node, with the directories above it.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_netconform.errors import BuildError
-from pytest_netconform.kernel.making.features import neigh_limit
+from pytest_netconform.kernel.probing.neighbour_table import occupancy
 from pytest_netconform.kernel.rtnetlink import (
     EVERY,
     Dev,
@@ -92,8 +92,9 @@ class Tunnel:
 def check_neighs(tunnels: Sequence[Tunnel]) -> None:
     """Refuse more ends than can know each other, as all must for what IPv6 sends when a link comes up."""
     version = tunnels[0].under.local.version
-    limit = neigh_limit(version)
-    if limit is None or len(tunnels) ** 2 <= limit:
+    table = occupancy(version)
+    limit = table.limit
+    if not table.known or len(tunnels) ** 2 <= limit:
         return
     needed = sum(one.under.reaches(other.under) for one in tunnels for other in tunnels if one is not other)
     if needed > limit:

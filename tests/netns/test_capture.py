@@ -338,3 +338,14 @@ def test_the_fixture_captures(pytester: pytest.Pytester) -> None:
             assert [packet.info for packet in captured.packets] == ["echo request", "echo reply"]
     """)
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_a_device_may_be_given_itself(net: Net) -> None:
+    one, two = net.netns("one"), net.netns("two")
+    eth0, far = net.veth(one, two, subnet="192.0.2.0/30")
+    with one.capture(eth0, "icmp") as captured:
+        one.ping(two)
+    assert len(captured.packets) == 2
+    with pytest.raises(BuildError, match="two has no device"):
+        two.capture(net.veth(one, two, ifnames=("x", "y"))[0])
+    assert far.link.ifname == "eth0"

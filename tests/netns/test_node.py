@@ -11,7 +11,7 @@ import pytest
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel.making.mounts import ABSENT_ETC
-from pytest_netconform.nodes import Netns, Node
+from pytest_netconform.nodes import Net, Netns, Node
 
 NodeMaker = Callable[[str], Node]
 SYSTEMD_SYSCTL = next(
@@ -219,3 +219,19 @@ def test_namespaces_have_different_inodes(netns: Callable[[str], Netns], node: N
     own = Path("/proc/self/ns/net").stat().st_ino
     assert len({one.namespaces.inode, other.namespaces.inode, own}) == 3
     assert one.run("stat -Lc %i /proc/self/ns/net").stdout == f"{one.namespaces.inode}\n"
+
+
+@pytest.mark.parametrize("path", ["/proc/net/dev", "/proc/self/net/dev"])
+def test_a_node_reads_its_own_proc_net(net: Net, path: str) -> None:
+    one = net.node("one")
+    net.veth(one, net.netns("two"), ifnames=("only-here", "eth0"))
+    assert "only-here:" in one.read(path)
+    one.run("true")
+    assert "only-here:" in one.read(path)
+
+
+def test_what_in_proc_is_of_the_reader_is_refused(net: Net) -> None:
+    with pytest.raises(
+        BuildError, match=r"one: /proc/self/status is of who reads it: say run\(\['cat', '/proc"
+    ):
+        net.node("one").read("/proc/self/status")

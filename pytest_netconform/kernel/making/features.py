@@ -27,6 +27,22 @@ ASKED: dict[str, Request] = {
 """How the kinds are asked for that cannot be made by their name alone."""
 
 
+MODULES = {
+    "dummy": "dummy numdummies=0",
+    "ifb": "ifb numifbs=0",
+    "bond": "bonding max_bonds=0",
+    "ipip": "ipip",
+    **dict.fromkeys(("gre", "gretap", "erspan"), "ip_gre"),
+    "sit": "sit",
+    "ip6tnl": "ip6_tunnel",
+    **dict.fromkeys(("ip6gre", "ip6gretap", "ip6erspan"), "ip6_gre"),
+}
+"""Modules that make devices in the host's namespace when they are loaded, and how to have them make none.
+
+To ask the kernel for such a device is to have it load them; a kernel that has them built in lists them, too.
+"""
+
+
 def supports(kind: str) -> bool:
     """Ask whether this kernel can make devices of a kind, such as `vlan` or `dummy`; tried once per process.
 
@@ -39,6 +55,13 @@ def supports(kind: str) -> bool:
 @cache
 def lacking(kind: str) -> str | None:
     """Say in the kernel's words why devices of a kind cannot be made; None where they can."""
+    if how := MODULES.get(kind):
+        module = how.split()[0]
+        if not Path("/sys/module", module).exists():
+            return (
+                f"this kernel makes no {kind} devices: the module {module} is not loaded, and would make some"
+                f" of its own in the host's namespace; modprobe {how}"
+            )
     with closing(make_netns(["tried"])[0]) as namespaces, closing(Rtnetlink(namespaces)) as rtnetlink:
         if kind in ASKED:
             rtnetlink.do(link_add(BELOW.ifname, "veth", index=BELOW.ifindex))
@@ -47,17 +70,6 @@ def lacking(kind: str) -> str | None:
         except BuildError as error:
             return f"this kernel makes no {kind} devices: {str(error).rpartition(f'type {kind}: ')[2]}"
     return None
-
-
-def neigh_limit(version: int) -> int | None:
-    """Read how many neighbours that are not permanent the kernel keeps, for all namespaces together.
-
-    Shape: None where that cannot be read, which is so in every namespace but the first.
-    """
-    try:
-        return int(Path(f"/proc/sys/net/ipv{version}/neigh/default/gc_thresh3").read_text())
-    except OSError:
-        return None
 
 
 def require(kind: str) -> None:
