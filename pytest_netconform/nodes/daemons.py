@@ -25,8 +25,23 @@ KILLED_S = 10.0
 """How long the kernel may take to end what was killed."""
 LISTENS = {"tcp": "0A", "udp": "07"}
 """The states of sockets that wait for whoever comes (TCP_LISTEN, and TCP_CLOSE, which udp has)."""
-PLAIN = re.compile(r"[\w\s./:=,@%+'\"-]+")
-"""A command that needs no shell."""
+PLAIN = re.compile(r"[\w \t./:=,@%+'\"-]+")
+"""A line that needs no shell, unless it begins with a variable or one of the BUILTINS."""
+BUILTINS = {
+    ".",
+    ":",
+    "cd",
+    "command",
+    "eval",
+    "export",
+    "set",
+    "source",
+    "time",
+    "trap",
+    "ulimit",
+    "umask",
+    "wait",
+}
 PORT = re.compile(r"(tcp|udp)/(\d+)")
 
 
@@ -215,10 +230,13 @@ def _is_listened_on(namespaces: Namespaces, ready: str) -> bool:
 
 
 def _without_shell(command: Command) -> Command:
-    """Split a command that needs no shell, for signals would reach the shell, not the daemon."""
+    """Split a line that needs no shell, for signals would reach the shell too."""
     if isinstance(command, str) and PLAIN.fullmatch(command):
         with suppress(ValueError):  # a quote that is not closed: let sh say so
-            return shlex.split(command)
+            words = shlex.split(command)
+            words = words[words[:1] == ["exec"] :]
+            if words and "=" not in words[0] and words[0] not in BUILTINS:
+                return words
     return command
 
 

@@ -70,10 +70,10 @@ def test_its_last_words_before_its_end_are_told(place: Netns) -> None:
             place.daemon(f"echo it is over {number}; exit 3", "tcp/53")
 
 
-def test_a_file_is_awaited_where_the_daemon_sees_it(node: Callable[[str], Node]) -> None:
-    one = node("one")
-    with one.daemon("touch /run/one.pid; exec sleep 60", Path("/run/one.pid")):
-        assert not Path("/run/one.pid").exists()
+def test_a_file_is_awaited_where_the_daemon_sees_it(node: Callable[[str], Node], tmp_path: Path) -> None:
+    one, path = node("one"), Path(f"/run/{tmp_path.name}-{os.getpid()}.pid")
+    with one.daemon(f"touch {path}; exec sleep 60", path):
+        assert not path.exists()
 
 
 def test_a_condition_is_awaited(place: Netns) -> None:
@@ -108,12 +108,6 @@ def test_one_that_ends_while_it_is_used_is_told(place: Netns) -> None:
         use()
 
 
-def test_one_that_heeds_no_signal_is_killed(place: Netns) -> None:
-    daemon = place.daemon("trap '' TERM; echo on; while :; do sleep 60; done", re.compile("on"))
-    daemon.stop(grace_s=0.05)
-    assert daemon.process.returncode == -signal.SIGKILL
-
-
 SERVING = f"{sys.executable} -I -S -c '{SERVER}' tcp"
 SAID = 50_000_000
 LINES_FOR_SH = {
@@ -140,6 +134,24 @@ def test_of_a_line_for_sh_nothing_runs_after_stop(place: Netns, kind: str) -> No
     assert is_served(place)
     daemon.stop()
     assert place.tcp("::1", 5353).refused
+    assert not daemon.running
+
+
+def test_one_that_heeds_no_signal_is_killed(place: Netns) -> None:
+    daemon = place.daemon(f"trap '' TERM; {SERVING}; true", "tcp/5353")
+    daemon.stop(grace_s=0.05)
+    assert daemon.process.returncode == -signal.SIGKILL
+    assert place.tcp("::1", 5353).refused
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["sleep 60", "exec sleep 60", "SECONDS=60 sleep 60", "umask 077\nexec sleep 60", "command sleep 60"],
+)
+def test_a_line_is_run_with_sh_where_it_needs_one(place: Netns, line: str) -> None:
+    with place.daemon(line, lambda: True) as daemon:
+        assert daemon.running
+        daemon.stop()
     assert not daemon.running
 
 
