@@ -20,7 +20,7 @@ from pytest_netconform.kernel.rtnetlink import (
     neigh_replace,
 )
 from pytest_netconform.kernel.rtsocket import Rtnetlink
-from pytest_netconform.kernel.wiring import addresses_from, interface_of
+from pytest_netconform.kernel.wiring import addresses_from, check_ifname, interface_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,13 +58,25 @@ class Settable:
         return Named(ifname, ifindex)
 
     def set_link(
-        self, dev: str | Dev, *, up: bool | None = None, mtu: int | None = None, address: str | None = None
+        self,
+        dev: str | Dev,
+        *,
+        up: bool | None = None,
+        mtu: int | None = None,
+        address: str | None = None,
+        netns: Settable | None = None,
+        name: str | None = None,
     ) -> None:
-        """Change a device: up or down, its MTU, its MAC address.
+        """Change a device: up or down, its MTU, its MAC address, the namespace that it is in, its name.
+
+        One that moves to another namespace is down there, and has lost its addresses; `Device.of` takes it.
 
         Raises: BuildError.
         """
-        self._do(link_set, self.resolve_dev(dev), up=up, mtu=mtu, address=address)
+        if name is not None:
+            self._named(check_ifname, name)
+        there = None if netns is None else netns.namespaces.handles[0][0]
+        self._do(link_set, self.resolve_dev(dev), up=up, mtu=mtu, address=address, netns=there, name=name)
 
     def add_addr(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -278,6 +279,10 @@ class Netns(Probing, Configurable):
 class Node(Netns):
     """A namespace that stands for a machine: its /etc, /run, /var/lib, /var/log and processes are its own."""
 
+    def __init__(self, namespaces: Namespaces) -> None:
+        super().__init__(namespaces)
+        self._paths: dict[str, Netns] = {}
+
     def read(self, path: str) -> str:
         """Read a file of the node.
 
@@ -290,6 +295,32 @@ class Node(Netns):
                 raise BuildError(f"{self.name}: {path} is of who reads it: say run(['cat', {path!r}])")
             return self.namespaces.call_in_net(Path("/proc/thread-self/net", inside).read_text)
         return self.call(lambda: place.read_text(encoding="utf-8", errors="replace"))
+
+    def netns_path(self, netns: Netns) -> str:
+        """Give a path in the node at which another namespace stands, such as a CNI plugin is told.
+
+        It stands where `ip netns` lists it, for as long as the node lives, and is nowhere else.
+
+        Raises: BuildError.
+        Needs:  ip, nsenter.
+        """
+        name = netns.name.replace("/", "-")
+        path, (net, _) = f"/run/netns/{name}", netns.namespaces.handles[0]
+        if self._paths.setdefault(path, netns) is not netns:
+            raise BuildError(f"{self.name}: {path} is {self._paths[path].name} already")
+        attach = (
+            'mountpoint -q "$2" || exec nsenter --net=/proc/self/fd/$3 sh -c \'ip netns attach "$0" $$\' "$1"'
+        )
+        process = self.popen(
+            ["sh", "-c", attach, "sh", name, path, str(net)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=(net,),
+        )
+        _, words = process.communicate()
+        if process.returncode:
+            raise BuildError(f"{self.name}: {path}: {words.strip()}")
+        return path
 
     def write(self, path: str, text: str) -> None:
         """Write a file of the node, with the directories above it.

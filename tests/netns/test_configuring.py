@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -255,3 +256,25 @@ def test_what_is_closed_says_so(net: Net) -> None:
     for deed in deeds:
         with pytest.raises(NetconformError, match=r"gone is closed$"):
             deed()
+
+
+def test_a_device_moves_to_another_namespace_under_another_name(net: Net, one: Netns) -> None:
+    three = net.netns("three")
+    one.set_link("eth0", netns=three, name="net1", up=True)
+    assert ("eth0" in one.links, "net1" in three.links) == (False, True)
+    three.add_addr("net1", "192.0.2.1/24")
+    assert three.ping("192.0.2.2").replied
+    with pytest.raises(BuildError, match="three: device name 'a-name-too-long-' has 16 bytes"):
+        three.set_link("net1", name="a-name-too-long-")
+
+
+def test_a_node_has_a_path_for_another_namespace(net: Net) -> None:
+    node1, pod = net.node("node1"), net.netns("node1/pod1")
+    path = node1.netns_path(pod)
+    assert path == node1.netns_path(pod) == "/run/netns/node1-pod1"
+    assert node1.run(f"stat -Lc %i {path}").stdout == f"{pod.namespaces.inode}\n"
+    node1.run("ip link add veth0 type veth peer name eth0 netns node1-pod1")
+    assert "eth0" in pod.links
+    with pytest.raises(BuildError, match="node1: /run/netns/node1-pod1 is node1/pod1 already"):
+        node1.netns_path(net.netns("node1-pod1"))
+    assert not Path(path).exists()
