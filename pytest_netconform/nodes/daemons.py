@@ -103,14 +103,12 @@ class Daemon:
     def reload(self) -> None:
         """Send SIGHUP, which has most daemons read their configuration anew; `await_output` tells when."""
         self._heard = self._log.size() if self._log is not None else 0
-        self._send(signal.SIGHUP)
+        with Session(self.process) as session:
+            self._heeding(session).send_signal(signal.SIGHUP)
 
-    def _send(self, number: int) -> None:
-        if self._of_sh:
-            with Session(self.process) as session:
-                session.send(number)
-        else:
-            self.process.send_signal(number)
+    def _heeding(self, session: Session) -> Session | Process:
+        """Say who gets the signals: a session where a shell stands before the daemon, if /proc shows it."""
+        return session if self._of_sh and session.look() else self.process
 
     def await_output(self, pattern: str | re.Pattern[str], timeout_s: float = 5.0) -> None:
         """Wait for a line that matches, of what it has written since its start, or its last `reload`.
@@ -142,12 +140,9 @@ class Daemon:
             return
         self._stopped = True
         with Session(self.process) as session:
-            if self._of_sh:
-                session.send(signal.SIGTERM)
-                session.ended(grace_s)
-            else:
-                self.process.terminate()
-                self.process.ended(grace_s)
+            heeding = self._heeding(session)
+            heeding.send_signal(signal.SIGTERM)
+            heeding.ended(grace_s)
             if not session.kill(KILLED_S):
                 raise BuildError(self.told(f"does not end, {KILLED_S:g} s after SIGKILL"))
         self.process.kill_session()

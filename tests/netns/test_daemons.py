@@ -115,6 +115,7 @@ LINES_FOR_SH = {
     "behind a pipe": f"{SERVING} | cat",
     "of a subshell": f"({SERVING}; true); true",
     "in a session of its own": f"setsid {SERVING}; true",
+    "in a PID namespace of its own": f"unshare --pid --fork {SERVING}; true",
 }
 
 
@@ -132,7 +133,7 @@ def is_served(place: Netns) -> bool:
 def test_of_a_line_for_sh_nothing_runs_after_stop(place: Netns, kind: str) -> None:
     daemon = place.daemon(LINES_FOR_SH[kind], "tcp/5353")
     assert is_served(place)
-    daemon.stop()
+    daemon.stop(grace_s=0.5)  # what is an init does not heed SIGTERM
     assert place.tcp("::1", 5353).refused
     assert not daemon.running
 

@@ -1,7 +1,7 @@
 """All that a command has started: its session, and what descends from it, as /proc tells.
 
-A session's number is not given anew while a process is in it; who asks no more after it was empty once can
-take no other for it. PID namespaces are compared too.
+Only what stands below the init of the command's PID namespace is taken for it, in namespaces within that
+too: a session's number is given anew when it is empty.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 
 from pytest_netconform.kernel.processes.popen import Process
@@ -35,19 +34,18 @@ class Session:
         self._held.clear()
 
     def look(self) -> bool:
-        """Find its processes, the leader first, and say whether there are any but zombies.
+        """Find its processes, and say whether there are any but zombies.
 
         A process that has made a session of its own is found while those between it and ours live.
         """
-        for pid in _below(self.leader, _processes(), set(self._held)):
-            with suppress(OSError):
-                if pid not in self._held and _pid_namespace(pid) == _pid_namespace(self.init):
-                    self._held[pid] = os.pidfd_open(pid)
-                    self._closing.callback(os.close, self._held[pid])
+        for pid in self._found() - self._held.keys():
+            with suppress(ProcessLookupError):
+                self._held[pid] = os.pidfd_open(pid)
+                self._closing.callback(os.close, self._held[pid])
         return bool(self._alive())
 
-    def send(self, number: int) -> None:
-        """Send all of them a signal."""
+    def send_signal(self, number: int) -> None:
+        """Send all of them a signal, to the leader first, lest it starts another one meanwhile."""
         for fd in self._alive():
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(fd, number)
@@ -74,16 +72,23 @@ class Session:
         while self.look():
             if time.monotonic() > deadline:
                 return False
-            self.send(signal.SIGKILL)
+            self.send_signal(signal.SIGKILL)
             self.ended(deadline - time.monotonic())
         return True
+
+    def _found(self) -> set[int]:
+        processes = _processes()
+        session = {pid for pid, (_, session) in processes.items() if session == self.leader}
+        found = _with_descendants(session | {self.leader, *self._held}, processes)
+        return found & _with_descendants({self.init}, processes) - {self.init}
 
     def _alive(self) -> list[int]:
         poll = select.poll()
         for fd in self._held.values():
             poll.register(fd, select.POLLIN)
         over = {fd for fd, _ in poll.poll(0)}
-        return [fd for fd in self._held.values() if fd not in over]
+        held = sorted(self._held.items(), key=lambda each: each[0] != self.leader)
+        return [fd for _, fd in held if fd not in over]
 
 
 def _processes() -> Parents:
@@ -98,14 +103,8 @@ def _processes() -> Parents:
     return found
 
 
-def _below(leader: int, processes: Parents, known: Iterable[int]) -> list[int]:
-    """List a session's processes and all that descend from them, the leader first."""
-    found = {pid for pid, (_, session) in processes.items() if session == leader}
-    found |= processes.keys() & {leader, *known}
+def _with_descendants(pids: set[int], processes: Parents) -> set[int]:
+    found = pids & processes.keys()
     while more := {pid for pid, (parent, _) in processes.items() if parent in found} - found:
         found |= more
-    return sorted(found, key=lambda pid: (pid != leader, pid))
-
-
-def _pid_namespace(pid: int) -> str:
-    return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115
+    return found
