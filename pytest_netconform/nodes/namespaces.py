@@ -177,7 +177,7 @@ class Netns(Probing, Configurable):
     def fdb(self) -> tuple[Fdb, ...]:
         return parse_fdb(self._text("bridge-fdb.json"))
 
-    def address(self, towards: Probing | None = None) -> str:
+    def address(self, towards: Probing | None = None, *, version: int | None = None) -> str:
         """Choose the address for *towards* to reach us at: one on a common subnet, else our first global one.
 
         Raises: ProbeError if there is none.
@@ -188,8 +188,10 @@ class Netns(Probing, Configurable):
             our.ip for our in ours for their in theirs if our.ip in their.network and their.ip in our.network
         )
         for ip in (*common, *(our.ip for our in ours)):
-            return str(ip)
-        raise ProbeError(f"{self.name} has no address to be reached at")
+            if version in (None, ip.version):
+                return str(ip)
+        kind = f"IPv{version} address" if version else "address"
+        raise ProbeError(f"{self.name} has no {kind} to be reached at")
 
     def addr_to(self, peer: str | Netns, *, version: int | None = None) -> str:
         """Give our address on the network that we share with *peer*, which may be named.

@@ -79,7 +79,7 @@ def dns(
     sent: dict[str, Any] = {"src": namespaces.name, "dst": server, "port": port, "ttl": ttl, "source": source}
     sent |= {"mark": mark, "name": name, "type": type, "over": over}
     with named(f"{namespaces.name}: dns {name} {type} of {server} port {port}"):
-        aim.check()
+        aim.check(timeout_s)
         query = _query(name, type, over)
         kind = socket.SOCK_DGRAM if over == "udp" else socket.SOCK_STREAM
         with (yield Open(namespaces, aim.wire.family, kind)) as sock:

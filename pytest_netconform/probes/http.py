@@ -91,7 +91,7 @@ def http(
     with named(f"{namespaces.name}: http {dst}"):
         place = _place(dst, port, path, https)
         aim = Aim(dst=place.address, port=place.port, ttl=ttl, source=source, mark=mark)
-        aim.check()
+        aim.check(timeout_s)
         request = http_messages.request(place.authority(host), place.path, headers or {})
         progress = Progress(aim, request, host or place.address.partition("%")[0])
         if place.scheme == "https":

@@ -13,8 +13,8 @@ from pytest_netconform.kernel.probing.driving import Attempt, Wait
 from pytest_netconform.kernel.probing.icmp import LARGEST, TOO_BIG, V4, V6, Echo, EchoSocket
 from pytest_netconform.kernel.probing.sockets import Open
 from pytest_netconform.probes.outcome import Outcome
-from pytest_netconform.probes.ping import USUAL, answered, ip_version, sent_or_rejected
-from pytest_netconform.probes.sending import Fields, lost, named, since_ms
+from pytest_netconform.probes.ping import USUAL, answered, by_whom, sent_or_rejected
+from pytest_netconform.probes.sending import Fields, check, ip_version, lost, named, since_ms
 
 PMTUDISC_PROBE = 3
 """Sends undivided, whatever the kernel has learnt of the path before, which may be ten minutes old."""
@@ -66,7 +66,9 @@ def path_mtu(
     Needs:  CAP_NET_RAW; CAP_NET_ADMIN for a mark.
     Source: RFC 1191, RFC 8201; RFC 4821 where nobody tells.
     """
-    version = ip_version(namespaces.name, "path_mtu", dst)
+    with named(f"{namespaces.name}: path_mtu {dst}"):
+        check(dst, source=source, ttl=ttl, mark=mark, timeout_s=timeout_s)
+    version = ip_version(dst)
     sent: dict[str, Any] = {"src": namespaces.name, "dst": dst, "ttl": ttl, "source": source, "mark": mark}
     with named(f"{namespaces.name}: path_mtu {dst}"):
         wire = V4 if version == 4 else V6
@@ -93,6 +95,7 @@ class _Search:
     def found(self, usual: int) -> Attempt[Fields]:
         """Search from above while we are told where to go on, and by halves where we are not."""
         first = (yield from self._tried([usual], self.timeout_s))[usual]
+        first = by_whom(self.echo_socket, self.dst, first)
         if not first.get("replied"):
             return first
         self.good = usual

@@ -17,7 +17,7 @@ from pytest_netconform.kernel.probing.icmp import LARGEST, NONCE, V4, V6, Answer
 from pytest_netconform.kernel.probing.neighbour_table import occupancy
 from pytest_netconform.kernel.probing.sockets import Open
 from pytest_netconform.probes.outcome import Outcome
-from pytest_netconform.probes.sending import Fields, lost, named, rejected, since_ms
+from pytest_netconform.probes.sending import Fields, check, ip_version, lost, named, rejected, since_ms
 
 SMALLEST = {4: 28 + NONCE, 6: 48 + NONCE}
 USUAL = {4: 84, 6: 104}
@@ -60,7 +60,9 @@ def ping(
     Needs:  CAP_NET_RAW; CAP_NET_ADMIN for a mark.
     Source: ping(8); ip(7), IP_MTU_DISCOVER.
     """
-    version = ip_version(namespaces.name, "ping", dst)
+    with named(f"{namespaces.name}: ping {dst}"):
+        check(dst, source=source, ttl=ttl, mark=mark, timeout_s=timeout_s)
+    version = ip_version(dst)
     size = size_of(namespaces.name, version, size)
     sent: dict[str, Any] = {
         "src": namespaces.name,
@@ -96,7 +98,7 @@ def asking(echo_socket: EchoSocket, echo: Echo, timeout_s: float) -> Attempt[Fie
         elapsed_ms = since_ms(start)
         for answer in echo_socket.answers():
             if answer.is_to(echo):
-                return answered(answer, elapsed_ms)
+                return by_whom(echo_socket, echo.dst, answered(answer, elapsed_ms))
     return lost(start)
 
 
@@ -121,11 +123,14 @@ def answered(answer: Answer, elapsed_ms: float) -> Fields:
     return {**fields, "unreachable": answer.error}
 
 
-def ip_version(name: str, probe: str, dst: str) -> int:
-    try:
-        return ipaddress.ip_address(dst).version
-    except ValueError as error:
-        raise ProbeError(f"{name}: {probe} {dst!r}: not an IP address") from error
+def by_whom(echo_socket: EchoSocket, dst: str, fields: Fields) -> Fields:
+    """Take for a reply only that of whom we asked, where we asked one alone."""
+    if not fields.get("replied"):
+        return fields
+    by, asked = (str(ipaddress.ip_address(each.partition("%")[0])) for each in (fields["by"], dst))
+    if by == asked or echo_socket.is_for_many(dst):
+        return fields
+    return {**fields, "replied": False, "failed": f"answered by {by}"}
 
 
 def size_of(name: str, version: int, size: int | None) -> int:
@@ -135,7 +140,7 @@ def size_of(name: str, version: int, size: int | None) -> int:
     """
     if size is None:
         return USUAL[version]
-    if not SMALLEST[version] <= size <= LARGEST:
+    if not isinstance(size, int) or not SMALLEST[version] <= size <= LARGEST:
         raise ProbeError(
             f"{name}: a ping of {size} bytes: expected {SMALLEST[version]} to {LARGEST}, IP header included"
         )

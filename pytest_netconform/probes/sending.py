@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel.probing.icmp import V4, V6, IcmpError, Wire
-from pytest_netconform.kernel.probing.sockets import aim, sockaddr
+from pytest_netconform.kernel.probing.sockets import aim, device_name, is_address, sockaddr
 from pytest_netconform.probes.outcome import Outcome
 
 Fields = dict[str, Any]
@@ -47,6 +47,7 @@ class PortOutcome(Outcome):
     port: int
     ttl: int | None = None
     source: str | None = None
+    sport: int | None = None
     mark: int | None = None
     refused_with: str | None = None
 
@@ -61,34 +62,77 @@ class Aim:
     dst: str
     port: int
     source: str | None = None
+    sport: int | None = None
     ttl: int | None = None
     mark: int | None = None
 
     @property
     def wire(self) -> Wire:
-        return V4 if _version(self.dst) == 4 else V6
+        return V4 if ip_version(self.dst) == 4 else V6
 
-    def check(self) -> None:
+    def check(self, timeout_s: float) -> None:
         """Hold that this can be sent at all.
 
         Raises: ProbeError.
         """
-        if _version(self.dst) is None:
-            raise ProbeError("not an IP address")
-        if not 0 < self.port < 65536:
-            raise ProbeError("expected a port of 1 to 65535")
+        check(self.dst, source=self.source, ttl=self.ttl, mark=self.mark, timeout_s=timeout_s)
+        for word, port in (("port", self.port), ("sport", self.sport)):
+            if not _is_within(port, 1, 65535) and (word == "port" or port is not None):
+                raise ProbeError(f"expected a {word} of 1 to 65535, not {port!r}")
 
     def apply(self, sock: socket.socket) -> tuple[Any, ...]:
         """Make a socket ready to send; gives where to."""
-        aim(sock, self.wire, source=self.source, ttl=self.ttl, mark=self.mark)
+        aim(sock, self.wire, source=self.source, sport=self.sport or 0, ttl=self.ttl, mark=self.mark)
         return sockaddr(sock, self.wire, self.dst, self.port)
 
 
-def _version(dst: str) -> int | None:
+def check(dst: str, *, source: str | None, ttl: int | None, mark: int | None, timeout_s: float) -> None:
+    """Hold that a probe can be sent so, before anything is.
+
+    Raises: ProbeError.
+    """
+    version = ip_version(dst)
+    _check_device(dst.partition("%")[2] or "eth0")
+    if ttl is not None and not _is_within(ttl, 1, 255):
+        raise ProbeError(f"expected a ttl of 1 to 255, not {ttl!r}")
+    if mark is not None and not _is_within(mark, 0, 0xFFFF_FFFF):
+        raise ProbeError(f"expected a mark of 0 to {0xFFFF_FFFF:#x}, not {mark!r}")
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s >= 0:
+        raise ProbeError(f"expected a timeout_s of 0 or more seconds, not {timeout_s!r}")
+    if source is None:
+        return
+    if not isinstance(source, str):
+        raise ProbeError(f"expected an address or a device as source, not {source!r}")
+    if not is_address(source):
+        _check_device(source)
+    elif ip_version(source) != version:
+        raise ProbeError(f"{source} is no source of IPv{version}")
+    else:
+        _check_device(source.partition("%")[2] or "eth0")
+
+
+def _check_device(name: str) -> None:
     try:
-        return ipaddress.ip_address(dst).version
+        device_name(name)
+    except OSError as error:
+        raise ProbeError(f"{error.strerror}: expected 1 to 15 bytes") from error
+
+
+def _is_within(number: object, least: int, most: int) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most
+
+
+def ip_version(dst: str) -> int:
+    """Say of which version of IP an address is.
+
+    Raises: ProbeError.
+    """
+    try:
+        if isinstance(dst, str):
+            return ipaddress.ip_address(dst).version
     except ValueError:
-        return None
+        pass
+    raise ProbeError("not an IP address" if isinstance(dst, str) else f"{dst!r} is not an IP address")
 
 
 @contextmanager

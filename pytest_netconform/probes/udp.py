@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.probing.driving import Attempt, Wait
 from pytest_netconform.kernel.probing.icmp import icmp_errors
@@ -45,23 +46,26 @@ def udp(
     *,
     ttl: int | None = None,
     source: str | None = None,
+    sport: int | None = None,
     mark: int | None = None,
     timeout_s: float = 1.0,
 ) -> Attempt[Udp]:
     """Send one datagram and say what became of it; only an answer from that address and port is one.
 
-    Shape:  *source* is one of our addresses, or a device to be sent through.
+    Shape:  *source* is one of our addresses, or a device to be sent through; *sport* is our port.
     Raises: ProbeError for what has nothing to do with the path (no descriptor left, no such device).
             Our own kernel refusing to send is an answer.
     Needs:  CAP_NET_ADMIN for a mark; CAP_NET_RAW for a device, before Linux 5.7.
     """
-    aim = Aim(dst=dst, port=port, ttl=ttl, source=source, mark=mark)
+    aim = Aim(dst=dst, port=port, ttl=ttl, source=source, sport=sport, mark=mark)
     sent: dict[str, Any] = {"src": namespaces.name, "dst": dst, "port": port, "ttl": ttl, "source": source}
     with named(f"{namespaces.name}: udp {dst} port {port}"):
-        aim.check()
+        aim.check(timeout_s)
+        if not isinstance(payload, bytes | bytearray | memoryview):
+            raise ProbeError(f"expected a payload of bytes, not {payload!r}")
         with (yield Open(namespaces, aim.wire.family, socket.SOCK_DGRAM)) as sock:
             fields = yield from asking(sock, aim, payload, timeout_s, lambda data: {"answer": data})
-            return Udp(**sent, mark=mark, payload=payload, **fields)
+            return Udp(**sent, sport=sport, mark=mark, payload=bytes(payload), **fields)
 
 
 def asking(

@@ -152,7 +152,7 @@ def test_what_was_said_long_ago_is_not_kept_but_counted(
 
 
 def test_a_link_local_address_is_listened_at(a: Node, b: Node) -> None:
-    b.run("ip link set eth0 down; ip link add first type dummy; ip link set eth0 name wire up")
+    b.run("ip link set eth0 down; ip link set eth0 name wire up")
     b.run("ip addr add fe80::2/64 dev wire nodad")
     a.run("ip addr add fe80::1/64 dev eth0 nodad")
     b.listen(80, address="fe80::2%wire")

@@ -274,3 +274,88 @@ def test_hundreds_side_by_side_do_not_drown_in_each_others_replies(pair: tuple[N
 
     outcomes = drive(ping(pair[0].namespaces, dst, timeout_s=20) for _ in range(600))
     assert {outcome.verdict for outcome in outcomes} == {"replied"}
+
+
+def test_a_reply_of_another_address_is_no_reply(pair: tuple[Node, Node]) -> None:
+    first, second = pair
+    second.run("ip addr add 10.77.0.1/32 dev lo")
+    first.run("ip route add 10.77.0.1 via 192.0.2.2")
+    second.run(
+        "iptables -t raw -A PREROUTING -p icmp -j NOTRACK; iptables -t raw -A OUTPUT -p icmp -j NOTRACK"
+    )
+    second.run("nft add table ip m; nft 'add chain ip m post { type filter hook postrouting priority 0; }'")
+    second.run("nft add rule ip m post ip protocol icmp ip saddr set 192.0.2.2")
+    for outcome in (first.ping("10.77.0.1"), first.path_mtu("10.77.0.1")):
+        assert (outcome.failed, outcome.by) == ("answered by 192.0.2.2", "192.0.2.2")
+        assert outcome.verdict == "failed"
+
+
+@pytest.mark.parametrize("dst", ["192.0.2.3", "ff02::1%eth0", "0.0.0.0", "::", "224.0.0.1"])
+def test_anybody_may_answer_what_is_asked_of_many(pair: tuple[Node, Node], dst: str) -> None:
+    first, second = pair
+    second.run("sysctl -qw net.ipv4.icmp_echo_ignore_broadcasts=0; iptables -A INPUT -j ACCEPT")
+    source = "eth0" if dst == "224.0.0.1" else None
+    assert first.ping(dst, source=source).replied
+
+
+def test_a_name_that_is_too_long_for_a_device_is_not_cut(pair: tuple[Node, Node]) -> None:
+    first, _ = pair
+    first.run("ip link add abcdefghijklmno type bridge; ip link set abcdefghijklmno up")
+    for words in ({"dst": "192.0.2.2", "source": "abcdefghijklmnoX"}, {"dst": "fe80::1%abcdefghijklmnoX"}):
+        with pytest.raises(ProbeError, match="no device can be named 'abcdefghijklmnoX'"):
+            first.ping(**words, timeout_s=0.1)
+        with pytest.raises(ProbeError, match="no device can be named"):
+            first.udp(**words, port=9, timeout_s=0.1)
+
+
+@pytest.mark.parametrize("probe", ["ping", "path_mtu", "tcp", "udp", "dns", "http"])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"source": ""}, "no device can be named ''"),
+        ({"source": "eth0\0junk"}, "no device can be named"),
+        ({"source": 5}, "expected an address or a device as source, not 5"),
+        ({"source": "2001:db8::1"}, "2001:db8::1 is no source of IPv4"),
+        ({"ttl": -1}, "expected a ttl of 1 to 255, not -1"),
+        ({"ttl": 256}, "expected a ttl of 1 to 255, not 256"),
+        ({"mark": -1}, "expected a mark of 0 to 0xffffffff, not -1"),
+        ({"mark": 2**32}, "expected a mark of 0 to 0xffffffff, not 4294967296"),
+        ({"timeout_s": -1}, "expected a timeout_s of 0 or more seconds, not -1"),
+        ({"timeout_s": float("nan")}, "expected a timeout_s of 0 or more seconds, not nan"),
+        ({"timeout_s": "1"}, "expected a timeout_s of 0 or more seconds, not '1'"),
+        ({"version": 6}, "192.0.2.2 is no IPv6 address"),
+        ({"version": 5}, "expected a version of 4 or 6, not 5"),
+    ],
+)
+def test_what_cannot_be_sent_is_told_before_it_is(
+    pair: tuple[Node, Node], probe: str, options: dict[str, object], words: str
+) -> None:
+    more = {"tcp": [9], "udp": [9], "dns": ["x"]}.get(probe, [])
+    with pytest.raises(ProbeError, match=words):
+        getattr(pair[0], probe)("192.0.2.2", *more, **options)
+
+
+def test_a_mark_may_have_all_its_bits(pair: tuple[Node, Node]) -> None:
+    first, _ = pair
+    first.run("iptables -A OUTPUT -m mark --mark 0xffffffff -j DROP")
+    assert first.ping("192.0.2.2", mark=0xFFFF_FFFF).rejected == "EPERM"
+    assert first.ping("192.0.2.2", mark=0x7FFF_FFFF).replied
+
+
+def test_another_namespace_is_pinged_by_the_version_that_is_said(pair: tuple[Node, Node]) -> None:
+    first, second = pair
+    assert first.ping(second, version=4).dst == "192.0.2.2"
+    assert first.ping(second, version=6).dst == "2001:db8::2"
+    second.run("ip -6 addr flush dev eth0")
+    with pytest.raises(ProbeError, match="second has no IPv6 address to be reached at"):
+        first.ping(second, version=6)
+
+
+def test_a_device_is_pinged_and_sent_through(net: Net) -> None:
+    one, two = net.node("one"), net.node("two")
+    near, far = net.veth(one, two, subnet=("192.0.2.0/30", "2001:db8::/64"))
+    assert one.ping(far, source=near).dst == "192.0.2.2"
+    outcome = one.ping(far, version=6, source=near)
+    assert (outcome.dst, outcome.source) == ("2001:db8::2", "eth0")
+    with pytest.raises(ProbeError, match="<eth0 of two> is no device to send through from here"):
+        one.ping(far, source=far)

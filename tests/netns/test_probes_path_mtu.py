@@ -103,5 +103,5 @@ def test_a_lost_packet_does_not_pass_for_a_black_hole(routed: Net) -> None:
 def test_what_has_nothing_to_do_with_the_path_raises(routed: Net) -> None:
     with pytest.raises(ProbeError, match=r"left: path_mtu 10\.0\.2\.1: No such device"):
         routed["left"].path_mtu(FAR, source="eth7")
-    with pytest.raises(ProbeError, match="left: path_mtu 'nowhere': not an IP address"):
+    with pytest.raises(ProbeError, match="left: path_mtu nowhere: not an IP address"):
         routed["left"].path_mtu("nowhere")

@@ -228,7 +228,7 @@ def test_a_link_local_neighbour_is_named_with_its_device(routed: Net, probe: str
         ({"source": "eth7"}, "No such device"),
         ({"source": "192.0.2.99"}, "Cannot assign requested address"),
         ({"dst": "fe80::1%eth7"}, "No such device"),
-        ({"dst": "fe80::1%a-name-that-is-too-long"}, "No such device"),
+        ({"dst": "fe80::1%a-name-that-is-too-long"}, "no device can be named"),
     ],
 )
 def test_what_has_nothing_to_do_with_the_path_raises(
@@ -318,3 +318,36 @@ def test_a_connection_that_meets_itself_is_refused(a: Node) -> None:
         assert (outcome.refused, outcome.refused_with) == (True, "tcp-reset")
         assert a.http("127.0.0.1", 40000).refused
         assert a.dns("127.0.0.1", "x", port=40000, over="tcp").refused
+
+
+@pytest.mark.parametrize("dst", ["10.0.0.2", "2001:db8::2"])
+@pytest.mark.parametrize("source", [None, "eth0"])
+def test_a_port_of_ours_is_chosen_as_often_as_we_like(a: Node, b: Node, dst: str, source: str | None) -> None:
+    datagrams, connections = b.listen(53, "udp"), b.listen(80)
+    for _ in range(3):
+        assert a.udp(dst, 53, sport=1053, source=source).replied
+        assert a.tcp(dst, 80, sport=1080, source=source).sport == 1080
+    assert [each.peer.port for each in datagrams.requests] == [1053] * 3
+    assert [each.port for each in connections.connections] == [1080] * 3
+
+
+@pytest.mark.parametrize(
+    ("probe", "options", "words"),
+    [
+        ("tcp", {"port": "80"}, "expected a port of 1 to 65535, not '80'"),
+        ("tcp", {"port": True}, "expected a port of 1 to 65535, not True"),
+        ("udp", {"port": 80, "sport": 65536}, "expected a sport of 1 to 65535, not 65536"),
+        ("udp", {"port": 80, "payload": "x"}, "expected a payload of bytes, not 'x'"),
+    ],
+)
+def test_what_is_no_port_and_no_payload_is_told(
+    a: Node, probe: str, options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ProbeError, match=words):
+        getattr(a, probe)("10.0.0.2", **options)
+
+
+def test_a_port_that_another_has_is_told(a: Node) -> None:
+    a.listen(1053, "udp")
+    with pytest.raises(ProbeError, match="Address already in use"):
+        a.udp("10.0.0.2", 53, sport=1053)

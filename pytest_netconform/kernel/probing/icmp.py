@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import socket
 import struct
@@ -11,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
 
 from pytest_netconform.kernel.namespaces import Namespaces
+from pytest_netconform.kernel.probing.sockets import aim, sockaddr
 
 LARGEST, QUOTED = 65535, 2048
 SO_RCVBUFFORCE, TRUESIZE = 33, 2304
@@ -21,7 +20,7 @@ SO_RCVBUFFORCE, TRUESIZE = 33, 2304
 TOO_BIG = ("fragmentation-needed", "packet-too-big")
 HEADER_SIZE = NONCE = 8
 EXTENDED_ERROR = struct.Struct("=IBBBBII")
-SO_EE_ORIGIN_LOCAL, SIOCGIFINDEX, SO_BINDTODEVICE, SO_MARK, PMTUDISC_DO = 1, 0x8933, 25, 36, 2
+SO_EE_ORIGIN_LOCAL, PMTUDISC_DO = 1, 2
 EXCEEDED = {0: "ttl-zero-during-transit", 1: "ttl-zero-during-reassembly"}
 UNREACHABLE = (
     "network-unreachable host-unreachable protocol-unreachable port-unreachable fragmentation-needed "
@@ -166,17 +165,26 @@ class EchoSocket:
         self.sock.setsockopt(level, self.wire.discovery, PMTUDISC_DO if df else self.wire.may_fragment)
         if df and self.wire is V6:
             self.sock.setsockopt(level, IPV6_DONTFRAG, 1)
-        if ttl is not None:
-            self.sock.setsockopt(level, self.wire.ttl, ttl)
-        if mark is not None:
-            self.sock.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
-        if source is not None:
-            try:
-                ip_address(source)
-            except ValueError:
-                self.sock.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, source.encode())
-            else:
-                self.sock.bind(self._sockaddr(source))
+        aim(self.sock, self.wire, source=source, ttl=ttl, mark=mark)
+
+    def is_for_many(self, dst: str) -> bool:
+        """Say whether an address is one that several may answer; called when nothing more is to be sent.
+
+        The kernel knows which address is a broadcast, and refuses one to who did not ask for it.
+        """
+        ip = ip_address(dst)
+        if ip.is_multicast or ip.is_unspecified:
+            return True
+        try:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 0)
+            self.sock.connect(sockaddr(self.sock, self.wire, dst, 0))
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        return False
 
     def keep_to(self, echo: Echo) -> None:
         """Take no reply but that to *echo*; else thousands side by side would drown in each other's."""
@@ -189,10 +197,10 @@ class EchoSocket:
 
     def send(self, echo: Echo) -> Rejection | None:
         """Send a request; give our own kernel's refusal, if it refuses."""
-        packet, sockaddr = self._packet(echo), self._sockaddr(echo.dst)
+        packet, where = self._packet(echo), sockaddr(self.sock, self.wire, echo.dst, 0)
         while True:
             try:
-                self.sock.sendto(packet, sockaddr)
+                self.sock.sendto(packet, where)
                 return None
             except OSError as error:
                 answers, mtu = self._errors()
@@ -235,16 +243,6 @@ class EchoSocket:
             total = (total & 0xFFFF) + (total >> 16)
             head = head[:2] + struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF)
         return head + body
-
-    def _sockaddr(self, dst: str) -> tuple[Any, ...]:
-        address, _, zone = dst.partition("%")
-        return (address, 0) if self.wire is V4 else (address, 0, 0, self._scope(zone))
-
-    def _scope(self, zone: str) -> int:
-        if not zone or zone.isdecimal():
-            return int(zone or 0)
-        answer = fcntl.ioctl(self.sock, SIOCGIFINDEX, struct.pack("16si20x", zone.encode(), 0))
-        return int(struct.unpack_from("16si", answer)[1])
 
     def _replies(self) -> Iterator[Answer]:
         while True:

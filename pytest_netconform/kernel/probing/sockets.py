@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import socket
 import struct
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_netconform.kernel import syscalls
 from pytest_netconform.kernel.namespaces import Namespaces
-from pytest_netconform.kernel.probing.icmp import SIOCGIFINDEX, SO_BINDTODEVICE, SO_MARK, V4, Wire
 from pytest_netconform.kernel.threads import in_a_thread
 
+if TYPE_CHECKING:
+    from pytest_netconform.kernel.probing.icmp import Wire
+
+IP_BIND_ADDRESS_NO_PORT, SO_BINDTODEVICE, SO_MARK, SIOCGIFINDEX, IFNAMSIZ = 24, 25, 36, 0x8933, 16
 Opened = socket.socket | OSError
 
 
@@ -89,6 +93,7 @@ def aim(
     wire: Wire,
     *,
     source: str | None = None,
+    sport: int = 0,
     ttl: int | None = None,
     mark: int | None = None,
 ) -> None:
@@ -100,20 +105,38 @@ def aim(
     if ttl is not None:
         sock.setsockopt(wire.level, wire.ttl, ttl)
     if mark is not None:
-        sock.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
-    if source is None:
-        return
+        sock.setsockopt(socket.SOL_SOCKET, SO_MARK, struct.pack("=I", mark))
+    address = source
+    if source is not None and not is_address(source):
+        sock.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, device_name(source))
+        address = None
+    if sport:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(sock.type == socket.SOCK_STREAM))
+    elif address is not None:
+        with suppress(OSError):  # an older kernel: the port is then chosen here, as ever
+            sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+    if sport or address is not None:
+        anywhere = "0.0.0.0" if wire.family == socket.AF_INET else "::"
+        sock.bind(sockaddr(sock, wire, address or anywhere, sport))
+
+
+def is_address(source: str) -> bool:
     try:
         ip_address(source)
     except ValueError:
-        sock.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, source.encode())
-    else:
-        with suppress(OSError):  # an older kernel: the port is then chosen here, as ever
-            sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-        sock.bind(sockaddr(sock, wire, source, 0))
+        return False
+    return True
 
 
-IP_BIND_ADDRESS_NO_PORT = 24
+def device_name(name: str) -> bytes:
+    """Give a device's name as the kernel wants it, which would cut a longer one and take another device.
+
+    Raises: OSError for what no device can be named.
+    """
+    encoded = name.encode()
+    if not 0 < len(encoded) < IFNAMSIZ or b"\0" in encoded:
+        raise OSError(errno.ENODEV, f"no device can be named {name!r}")
+    return encoded
 
 
 def sockaddr(sock: socket.socket, wire: Wire, dst: str, port: int) -> tuple[Any, ...]:
@@ -122,11 +145,13 @@ def sockaddr(sock: socket.socket, wire: Wire, dst: str, port: int) -> tuple[Any,
     Raises: OSError if there is no such device.
     """
     address, _, zone = dst.partition("%")
-    return (address, port) if wire is V4 else (address, port, 0, _scope(sock, zone))
+    if wire.family == socket.AF_INET:
+        return (address, port)
+    return (address, port, 0, _scope(sock, zone))
 
 
 def _scope(sock: socket.socket, zone: str) -> int:
-    if not zone or zone.isdecimal():
+    if not zone or (zone.isdecimal() and int(zone) < 1 << 31):
         return int(zone or 0)
-    answer = fcntl.ioctl(sock, SIOCGIFINDEX, struct.pack("16si20x", zone.encode()[:15], 0))
+    answer = fcntl.ioctl(sock, SIOCGIFINDEX, struct.pack("16si20x", device_name(zone), 0))
     return int(struct.unpack_from("16si", answer)[1])
