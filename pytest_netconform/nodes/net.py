@@ -104,6 +104,8 @@ class Net(VirtualDevices):
         netnses = (first, second)
         self._check_ifnames(netnses, ifnames)
         addresses = interfaces(subnet, addrs)
+        if subnet and addrs is None:
+            self._check_apart(netnses, addresses)
         ends = (self.device(first, ifnames[0], addresses[0]), self.device(second, ifnames[1], addresses[1]))
         batch = Batch()
         batch.veth(Pair(*ends, mtu=mtu))
@@ -219,6 +221,17 @@ class Net(VirtualDevices):
             if (netns, ifname) in taken or netns.rtnetlink.has(ifname):
                 raise BuildError(f"{netns.name} has a device {ifname!r} already")
             taken.add((netns, ifname))
+
+    def _check_apart(self, netnses: Sequence[Netns], addresses: Sequence[Sequence[Interface]]) -> None:
+        """Refuse a subnet that a namespace is in by another device: who would be reached would be chance.
+
+        Who gives the addresses may mean it so.
+        """
+        for netns, own in zip(netnses, addresses, strict=True):
+            for _, there in netns.rtnetlink.addresses():
+                for new in own:
+                    if there.version == new.version and there.network.overlaps(new.network):
+                        raise BuildError(f"{netns.name} is at {there} already: subnet {new.network} overlaps")
 
     def _check_netns(self, netns: object) -> None:
         if not isinstance(netns, Netns):
