@@ -187,9 +187,9 @@ def _do(requests: Mapping[Netns, list[Request]]) -> None:
 
 def _speaking(work: Mapping[Netns, list[T]]) -> Iterator[tuple[Rtnetlink, list[T]]]:
     """Give route netlink of each namespace with its part of the work; what was not open is closed again."""
-    silent = {netns.namespaces: own for netns, own in work.items() if not netns.speaks}
+    silent = {netns.namespaces: own for netns, own in work.items() if not netns._speaks}
     for netns, own in work.items():
-        if netns.speaks:
+        if netns._speaks:
             yield netns.rtnetlink, own
     for namespaces, rtnetlink in speaking(list(silent)):
         yield rtnetlink, silent[namespaces]

@@ -80,7 +80,7 @@ class Netns(Probing, Configurable):
         self.daemons: list[daemons.Daemon] = []
         self.forgotten: dict[object, str] = {}
         self._rtnetlink: Rtnetlink | None = None
-        self.siblings: Mapping[str, Netns] = {}
+        self._siblings: Mapping[str, Netns] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()} {self.name}>"
@@ -143,7 +143,7 @@ class Netns(Probing, Configurable):
         return self._rtnetlink
 
     @property
-    def speaks(self) -> bool:
+    def _speaks(self) -> bool:
         """Say whether route netlink is open."""
         return self._rtnetlink is not None
 
@@ -198,9 +198,9 @@ class Netns(Probing, Configurable):
 
         Raises: BuildError if there is none.
         """
-        other = peer if isinstance(peer, Netns) else self.siblings.get(peer)
+        other = peer if isinstance(peer, Netns) else self._siblings.get(peer)
         if other is None:
-            raise BuildError(f"{self.name}: no namespace {peer!r}{suggest(str(peer), self.siblings)}")
+            raise BuildError(f"{self.name}: no namespace {peer!r}{suggest(str(peer), self._siblings)}")
         theirs = {address.network for address in other._global_addresses()}
         for our in self._global_addresses():
             if our.network in theirs and version in (None, our.version):

@@ -203,7 +203,7 @@ class Net(VirtualDevices):
 
     def _join(self, netns: Netns) -> None:
         self._members[netns.name] = netns
-        netns.siblings = self._members
+        netns._siblings = self._members
 
     def _check_name(self, name: str, *, of_node: bool = False) -> None:
         check_name(name, of_node)

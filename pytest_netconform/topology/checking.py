@@ -25,7 +25,7 @@ from pytest_netconform.kernel.wiring import (
 from pytest_netconform.nodes.net import check_name
 from pytest_netconform.nodes.routing import FAMILIES
 from pytest_netconform.topology.envelope import EndModel, LinkModel, NodeModel, RouteModel, TopologyModel
-from pytest_netconform.topology.plan import End, Link, Route, Topology
+from pytest_netconform.topology.plan import End, Link, Neigh, Route, Topology
 
 T = TypeVar("T")
 VERSIONS = {None: (4, 6), "inet": (4,), "inet6": (6,)}
@@ -69,6 +69,7 @@ class _Checker:
             links=tuple(self.links),
             routes=tuple(routes),  # which rest on the links: what is wrong with those would be told twice
             rules=tuple(self._rules()),
+            neighs=tuple(self._neighs()),
             loopback=dict(self._loopback()),
             sysctls=tuple(self._sysctls()),
         )
@@ -236,6 +237,15 @@ class _Checker:
                 self._has_dev((*at, "oif"), name, rule.oif)
                 if self._tried(at, lambda own: rule_add(**own), options):
                     yield name, options
+
+    def _neighs(self) -> Iterator[Neigh]:
+        for name, node in self.nodes.items():
+            for number, model in enumerate(node.neighs):
+                at: KeyPath = ("nodes", name, "neighs", number)
+                self._has_dev((*at, "dev"), name, model.dev)
+                neigh = Neigh(name, model.dst, model.lladdr, model.dev)
+                if self._tried(at, neigh.request, {model.dev: _Planned(model.dev)}):
+                    yield neigh
 
     def _loopback(self) -> Iterator[tuple[str, tuple[Interface, ...]]]:
         for name, node in self.nodes.items():

@@ -44,6 +44,14 @@ class RuleModel(Model):
     family: Literal["inet", "inet6"] | None = None
 
 
+class NeighModel(Model):
+    """A permanent neighbour of a node."""
+
+    dst: str
+    lladdr: str
+    dev: str
+
+
 class NodeModel(Model):
     """A node, or a bare network namespace; *uplinks* are neighbours to have default routes by, in order.
 
@@ -54,6 +62,7 @@ class NodeModel(Model):
     uplinks: list[str] = []
     routes: list[RouteModel] = []
     rules: list[RuleModel] = []
+    neighs: list[NeighModel] = []
     addrs: dict[Literal["lo"], Several] = {}
     sysctl: dict[str, str | int] = {}
 

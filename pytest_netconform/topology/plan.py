@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_netconform.kernel.rtnetlink import Dev, Interface, Nexthop, Request, route_add, rule_add
+from pytest_netconform.kernel.rtnetlink import (
+    Dev,
+    Interface,
+    Nexthop,
+    Request,
+    neigh_replace,
+    route_add,
+    rule_add,
+)
 from pytest_netconform.kernel.wiring import LONGEST, Network
 from pytest_netconform.nodes import Device, Net, Netns
 from pytest_netconform.nodes.batch import Batch, Pair
@@ -60,6 +68,19 @@ class Route:
 
 
 @dataclass(frozen=True)
+class Neigh:
+    """A permanent neighbour of a node."""
+
+    node: str
+    dst: str
+    lladdr: str
+    dev: str
+
+    def request(self, devices: Mapping[str, Dev]) -> Request:
+        return neigh_replace(self.dst, self.lladdr, devices[self.dev])
+
+
+@dataclass(frozen=True)
 class Topology:
     """Nodes and what joins them; `str` draws it.
 
@@ -72,6 +93,7 @@ class Topology:
     links: tuple[Link, ...] = ()
     routes: tuple[Route, ...] = ()
     rules: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    neighs: tuple[Neigh, ...] = ()
     loopback: Mapping[str, tuple[Interface, ...]] = field(default_factory=dict)
     sysctls: tuple[tuple[str, str, str | int], ...] = ()
 
@@ -94,6 +116,8 @@ class Topology:
                 batch.give(Device(net[node], "lo", LO, addresses))
             for route in self.routes:
                 batch.later(net[route.node], route.request(devices[route.node]))
+            for neigh in self.neighs:
+                batch.later(net[neigh.node], neigh.request(devices[neigh.node]))
             for node, rule in self.rules:
                 batch.later(net[node], rule_add(**rule))
             batch.build()

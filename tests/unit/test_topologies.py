@@ -233,6 +233,14 @@ def test_anything_declared_gives_a_topology_or_says_why_not(
         ({"addrs": {"lo": ["10.1.0.1/32", "10.1.0.1/32"]}}, "addrs.lo.1: address 10.1.0.1/32 is given twice"),
         ({"addrs": {"lo": "224.0.0.1/32"}}, "addrs.lo: address 224.0.0.1 is a multicast address"),
         ({"addrs": {"eth0": "10.1.0.1/32"}}, "topology: nodes"),
+        (
+            {"neighs": [{"dst": "10.0.0.2", "lladdr": "01:00:5e:00:00:01", "dev": "eth0"}]},
+            "nodes.a.neighs.0: neigh replace 10.0.0.2: lladdr: 01:00:5e:00:00:01 is a multicast MAC",
+        ),
+        (
+            {"neighs": [{"dst": "10.0.0.2", "lladdr": "02:00:00:00:00:01", "dev": "eth1"}]},
+            "nodes.a.neighs.0.dev: a has no device 'eth1'",
+        ),
     ],
 )
 def test_what_a_node_cannot_have_is_told(node: dict[str, Any], words: str) -> None:
