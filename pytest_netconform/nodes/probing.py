@@ -176,7 +176,7 @@ class Probing:
     ) -> PathMtu:
         """Find the largest packet that reaches *dst* undivided and is answered, and who bounds it.
 
-        Units:  timeout_s is the longest wait for one answer; a black hole takes two of them and some.
+        Units:  timeout_s is the longest wait for one answer; silence takes two, a black hole some more.
         Raises: ProbeError for what has nothing to do with the path (no descriptor left, no such device).
         Source: RFC 1191, RFC 8201; RFC 4821 where nobody tells.
         """

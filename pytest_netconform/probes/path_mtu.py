@@ -19,6 +19,8 @@ from pytest_netconform.probes.sending import Fields, check, ip_version, lost, na
 PMTUDISC_PROBE = 3
 """Sends undivided, whatever the kernel has learnt of the path before, which may be ten minutes old."""
 SIDE_BY_SIDE, BYTES_AT_ONCE = 16, 60_000
+AGAIN = 2
+"""How often silence is asked again: a packet may get lost on the way for any reason."""
 HASTE_S = 0.2
 """How long a search waits for its sizes, where replies come fast; what it finds is then confirmed."""
 
@@ -58,7 +60,7 @@ def path_mtu(
 ) -> Attempt[PathMtu]:
     """Find the path MTU to an address that answers pings.
 
-    Units:  timeout_s is the longest wait for one answer; a black hole takes two of them and some.
+    Units:  timeout_s is the longest wait for one answer; silence takes two of them, a black hole some more.
     Shape:  *source* is one of our addresses, or a device to be sent through.
     Raises: ProbeError for what has nothing to do with the path (no descriptor left, no such device).
             An address that answers no ping of the usual size has that ping's outcome. A reply is as long as
@@ -94,14 +96,14 @@ class _Search:
 
     def found(self, usual: int) -> Attempt[Fields]:
         """Search from above while we are told where to go on, and by halves where we are not."""
-        first = (yield from self._tried([usual], self.timeout_s))[usual]
+        first = yield from self._confirmed(usual)
         first = by_whom(self.echo_socket, self.dst, first)
         if not first.get("replied"):
             return first
         self.good = usual
         while self.good < self.most:
             top, told = self.most, self.told
-            fields = (yield from self._tried([top], self.timeout_s))[top]
+            fields = yield from self._confirmed(top)
             if (ended := self._learn(top, fields)) is not None:
                 return ended
             if self.silent:
@@ -113,20 +115,20 @@ class _Search:
 
     def _narrowed(self, top: int, rtt_ms: float) -> Attempt[None]:
         """Search between what was answered and *top*, which was not, several sizes at once; then confirm."""
-        patience_s = min(self.timeout_s, max(HASTE_S, rtt_ms / 100))
+        patience_s, copies = min(self.timeout_s, max(HASTE_S, rtt_ms / 100)), 1
         at_once = max(1, min(SIDE_BY_SIDE, BYTES_AT_ONCE // top))
         while True:
             while self.good < self.most:
                 sizes = _between(self.good, self.most, at_once)
-                for size, fields in sorted((yield from self._tried(sizes, patience_s)).items()):
+                for size, fields in sorted((yield from self._tried(sizes, patience_s, copies)).items()):
                     self._learn(size, fields)
             if not self.silent or self.good == top:
                 return
             above = self.good + 1
-            if not (yield from self._tried([above], self.timeout_s))[above].get("replied"):
+            if not (yield from self._confirmed(above)).get("replied"):
                 return
             self.good, self.most = above, top  # we were too hasty: a loss had another reason
-            patience_s, at_once = self.timeout_s, 1
+            patience_s, at_once, copies = self.timeout_s, 1, 1 + AGAIN
 
     def _learn(self, size: int, fields: Fields) -> Fields | None:
         """Take in what became of a size; gives it back if it ends the search."""
@@ -148,23 +150,32 @@ class _Search:
             self.most, self.told, self.silent = bound, fields, bound != mtu
         return None
 
-    def _tried(self, sizes: list[int], timeout_s: float) -> Attempt[dict[int, Fields]]:
-        """Send a request of each size, and wait for what becomes of them."""
+    def _confirmed(self, size: int) -> Attempt[Fields]:
+        """Try a size, and believe in silence only where it lasts."""
+        fields = (yield from self._tried([size], self.timeout_s))[size]
+        if not fields.get("lost"):
+            return fields
+        again = (yield from self._tried([size], self.timeout_s, AGAIN))[size]
+        return again
+
+    def _tried(self, sizes: list[int], timeout_s: float, copies: int = 1) -> Attempt[dict[int, Fields]]:
+        """Send so many requests of each size, and wait for what becomes of one of them."""
         start = time.monotonic()
-        pending, became = {}, {}
-        for size in sizes:
-            echo = Echo.new(self.dst, size)
+        pending: list[Echo] = []
+        became: dict[int, Fields] = {}
+        for echo in [Echo.new(self.dst, size) for size in sizes for _ in range(copies)]:
             if (refusal := sent_or_rejected(self.echo_socket, echo)) is not None:
-                became[size] = refusal
+                became[echo.size] = refusal
             else:
-                pending[size] = echo
-        while pending and (yield Wait(self.echo_socket.sock, select.POLLIN, start + timeout_s)):
+                pending.append(echo)
+        while any(echo.size not in became for echo in pending):
+            if not (yield Wait(self.echo_socket.sock, select.POLLIN, start + timeout_s)):
+                break
             for answer in self.echo_socket.answers():
-                for size, echo in list(pending.items()):
+                for echo in pending:
                     if answer.is_to(echo):
-                        became[size] = answered(answer, since_ms(start))
-                        del pending[size]
-        return became | {size: lost(start) for size in pending}
+                        became.setdefault(echo.size, answered(answer, since_ms(start)))
+        return {size: became.get(size) or lost(start) for size in sizes}
 
 
 def _between(good: int, most: int, at_once: int) -> list[int]:

@@ -105,3 +105,25 @@ def test_what_has_nothing_to_do_with_the_path_raises(routed: Net) -> None:
         routed["left"].path_mtu(FAR, source="eth7")
     with pytest.raises(ProbeError, match="left: path_mtu nowhere: not an IP address"):
         routed["left"].path_mtu("nowhere")
+
+
+def lose(node: Node, lengths: str, every: int) -> None:
+    """Lose the first and every so many-th ping of these lengths, and say nothing."""
+    node.run(
+        f"iptables -A INPUT -p icmp -m length --length {lengths} "
+        f"-m statistic --mode nth --every {every} --packet 0 -j DROP"
+    )
+
+
+@pytest.mark.parametrize("lengths", ["84", "1500", "85:1500", "0:65535"])
+def test_what_is_lost_once_is_no_black_hole(a: Node, b: Node, lengths: str) -> None:
+    lose(b, lengths, 2)
+    outcome = a.path_mtu("10.0.0.2", timeout_s=0.1)
+    assert (outcome.mtu, outcome.black_hole) == (1500, False)
+
+
+def test_the_bound_of_a_black_hole_is_found_on_a_path_that_loses(a: Node, b: Node) -> None:
+    b.run("iptables -A INPUT -p icmp -m length --length 1301: -j DROP")
+    lose(b, "1250:1300", 3)
+    outcome = a.path_mtu("10.0.0.2", timeout_s=0.1)
+    assert (outcome.mtu, outcome.black_hole) == (1300, True)
