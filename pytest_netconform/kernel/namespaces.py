@@ -8,12 +8,13 @@ import socket
 import subprocess
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_netconform.errors import BuildError, CommandFailed, Unreadable
 from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.descriptors import Owner, opened
 from pytest_netconform.kernel.processes.commands import (
     Command,
     Files,
@@ -34,7 +35,7 @@ PATIENCE_S = 1.0
 
 
 class Namespaces:
-    """A network namespace and, for a node, its mount, UTS and PID namespaces.
+    """A network namespace and, for a node, its mount, UTS and PID namespaces; dropped, it goes as if closed.
 
     Shape: `net`, `mnt`, `uts` are descriptors; None means the namespace that pytest itself runs in. Those
            that we made are *mortal*.
@@ -44,18 +45,18 @@ class Namespaces:
         self,
         name: str,
         *,
-        net: int | None = None,
-        mnt: int | None = None,
-        uts: int | None = None,
+        net: Owner | None = None,
+        mnt: Owner | None = None,
+        uts: Owner | None = None,
         mortal: bool = False,
     ) -> None:
-        self.name, self.net, self.mnt, self.uts = name, net, mnt, uts
-        self.mortal = mortal
-        self._closed, self._fds = False, [fd for fd in (net, mnt, uts) if fd is not None]
-        self.inode = _inode(net)
+        self.name, self.mortal, self._closed = name, mortal, False
+        self.net, self.mnt, self.uts = (owner and owner.fileno() for owner in (net, mnt, uts))
+        self._owners = [owner for owner in (net, mnt, uts) if owner is not None]
+        self.inode = _inode(self.net)
         self._processes = Processes(name, self.handles, own_proc=mnt is not None) if mortal else None
-        if mortal:
-            _made.add(self)
+        if mortal and self.net is not None:
+            _made[self.net] = weakref.ref(self)
 
     @classmethod
     def here(cls, name: str) -> Namespaces:
@@ -70,12 +71,8 @@ class Namespaces:
 
         Raises: Unreadable if a path is not that of such a namespace.
         """
-        net_fd = _opened(name, net, syscalls.CLONE_NEWNET)
-        try:
-            return cls(name, net=net_fd, mnt=_opened(name, mnt, syscalls.CLONE_NEWNS) if mnt else None)
-        except BaseException:
-            os.close(net_fd)
-            raise
+        net_owner = _opened(name, net, syscalls.CLONE_NEWNET)
+        return cls(name, net=net_owner, mnt=_opened(name, mnt, syscalls.CLONE_NEWNS) if mnt else None)
 
     @property
     def handles(self) -> tuple[Handle, ...]:
@@ -153,12 +150,17 @@ class Namespaces:
             self._processes.end()
 
     def close(self) -> None:
-        """End the processes inside, if the namespaces were made by us, and let go of the descriptors."""
-        if self._processes is not None:
-            self._processes.close()
-        self._closed, self.net, self.mnt, self.uts = True, None, None, None
-        while self._fds:
-            os.close(self._fds.pop())
+        """End the processes inside, if the namespaces were made by us, and let go of the descriptors.
+
+        Shape: who was interrupted may go on by calling again.
+        """
+        try:
+            if self._processes is not None:
+                self._processes.close()
+        finally:
+            self._closed, self.net, self.mnt, self.uts = True, None, None, None
+            for owner in self._owners:
+                owner.close()
 
     def _spawned(
         self, command: Command, env: Mapping[str, str] | None, options: Mapping[str, Any], *, known: bool
@@ -186,28 +188,27 @@ class Namespaces:
             raise CommandFailed(self.name, shown(command), 126, "", str(error)) from error
 
 
-_made: weakref.WeakSet[Namespaces] = weakref.WeakSet()
+_made: dict[int, weakref.ref[Namespaces]] = {}
+"""By descriptor. Not a WeakSet, whose callbacks are Python code and swallow an interrupt."""
 
 
 def made() -> list[Namespaces]:
     """List those that we made and that are still open: all that a test may change."""
-    return [each for each in list(_made) if each.net is not None]
+    found = [ref() for ref in list(_made.values())]
+    return [each for each in found if each is not None and each.net is not None]
 
 
 def _inode(net: int | None) -> int:
     return (os.fstat(net) if net is not None else Path("/proc/self/ns/net").stat()).st_ino
 
 
-def _opened(name: str, path: str | os.PathLike[str], kind: int) -> int:
+def _opened(name: str, path: str | os.PathLike[str], kind: int) -> Owner:
     """Open an existing namespace; a path that is something else is refused here, not at its first use."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        owner = opened(path)
     except OSError as error:
         raise Unreadable(f"{name}: {os.fspath(path)}: {error.strerror}") from error
-    try:
-        if fcntl.ioctl(fd, NS_GET_NSTYPE) == kind:
-            return fd
-    except OSError:
-        pass
-    os.close(fd)
+    with suppress(OSError):
+        if fcntl.ioctl(owner.fileno(), NS_GET_NSTYPE) == kind:
+            return owner
     raise Unreadable(f"{name}: {os.fspath(path)} is no {syscalls.WORDS[kind]} namespace")

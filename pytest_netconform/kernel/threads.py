@@ -32,13 +32,14 @@ class Work:
         self.result: Any = None
         self.error: BaseException | None = None
         self.task = 0
-        self.finished = False
+        self.started = self.finished = False
         self.claim, self.done = _thread.allocate_lock(), _thread.allocate_lock()
         self.done.acquire()
 
     def start(self) -> None:
         """Begin, in a thread; whoever is not sure that it has begun may start it again."""
         _thread.start_new_thread(self._run, ())
+        self.started = True
 
     def revoke(self) -> bool:
         """Have it never begin; says whether that is so."""

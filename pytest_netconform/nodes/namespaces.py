@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -79,6 +80,7 @@ class Netns(Probing, Configurable):
         self._listeners: list[Listener] = []
         self.daemons: list[daemons.Daemon] = []
         self.forgotten: dict[object, str] = {}
+        self._opening = threading.Lock()
         self._rtnetlink: Rtnetlink | None = None
         self._siblings: Mapping[str, Netns] = {}
 
@@ -138,9 +140,10 @@ class Netns(Probing, Configurable):
 
         Raises: BuildError if the namespace is closed.
         """
-        if self._rtnetlink is None or not self.namespaces.handles:
-            self._rtnetlink = Rtnetlink(self.namespaces)
-        return self._rtnetlink
+        with self._opening:
+            if self._rtnetlink is None or not self.namespaces.handles:
+                self._rtnetlink = Rtnetlink(self.namespaces)
+            return self._rtnetlink
 
     @property
     def _speaks(self) -> bool:
@@ -262,7 +265,10 @@ class Netns(Probing, Configurable):
         self.namespaces.end()
 
     def close(self) -> None:
-        """Let go of the namespace; the kernel destroys it with all that is in it."""
+        """Let go of the namespace; the kernel destroys it with all that is in it.
+
+        Shape: who was interrupted may go on by calling again.
+        """
         with ExitStack() as stack:
             stack.callback(self.namespaces.close)
             if self._rtnetlink is not None:

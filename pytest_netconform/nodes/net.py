@@ -72,18 +72,18 @@ class Net(VirtualDevices):
 
         Raises: BuildError.
         """
-        self._check_name(name)
-        return self._netnses([name])[0]
+        with self.all_or_none({name: "netns"}):
+            return self[name]
 
     def node(self, name: str) -> Node:
         """Make a node, a machine of its own: with /etc, /run, /var/lib, /var/log, hostname and processes.
 
         Raises: BuildError.
         """
-        self._check_name(name, of_node=True)
-        made = Node(make_nodes([name])[0])
-        self._join(made)
-        return made
+        with self.all_or_none({name: "node"}):
+            node = self[name]
+        assert isinstance(node, Node)
+        return node
 
     def veth(
         self,
@@ -159,12 +159,18 @@ class Net(VirtualDevices):
         return Hosts([eth0 for _, eth0 in ends], bridge)
 
     def close(self) -> None:
-        """Destroy everything; processes first, all at once."""
+        """Destroy everything; processes first, all at once.
+
+        Shape: who was interrupted may go on by calling again.
+        """
         with ExitStack() as stack:
-            for deed in (Netns.close, Netns.end):
+            for deed in (self._close, Netns.end):
                 for member in self._members.values():
                     stack.callback(deed, member)
-            self._members = {}
+
+    def _close(self, member: Netns) -> None:
+        member.close()
+        self._members.pop(member.name, None)
 
     @contextmanager
     def all_or_none(self, kinds: Mapping[str, str]) -> Iterator[None]:
@@ -175,14 +181,15 @@ class Net(VirtualDevices):
         for name, kind in kinds.items():
             self._check_name(name, of_node=kind == "node")
         try:
-            self._netnses([name for name, kind in kinds.items() if kind == "netns"])
+            for namespaces in make_netns([name for name, kind in kinds.items() if kind == "netns"]):
+                self._join(Netns(namespaces))
             for namespaces in make_nodes([name for name, kind in kinds.items() if kind == "node"]):
                 self._join(Node(namespaces))
             yield
         except BaseException:
             for name in kinds:
-                if netns := self._members.pop(name, None):
-                    netns.close()
+                if netns := self._members.get(name):
+                    self._close(netns)
             raise
 
     def device(self, netns: Netns, ifname: str, addresses: tuple[Interface, ...] = ()) -> Device:
@@ -194,12 +201,6 @@ class Net(VirtualDevices):
     ) -> Bridge:
         """Plan a bridge."""
         return Bridge(netns, ifname, next(ifindexes), addresses)
-
-    def _netnses(self, names: Sequence[str]) -> list[Netns]:
-        made = [Netns(namespaces) for namespaces in make_netns(names)]
-        for netns in made:
-            self._join(netns)
-        return made
 
     def _join(self, netns: Netns) -> None:
         self._members[netns.name] = netns

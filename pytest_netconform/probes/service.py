@@ -42,13 +42,19 @@ class Service:
         with self._lock:
             try:
                 self._halt()
-                return in_a_thread(lambda: change(self._opened()))
+                return in_a_thread(lambda: self._changed(change))
             finally:
                 try:
                     self._go_on()
                 except BaseException:  # an interrupt: the others are still served
                     self._go_on()
                     raise
+
+    def _changed(self, change: Callable[[Loop], T]) -> T:
+        loop = self._opened()
+        result = change(loop)
+        loop.turn(0)  # what has begun closes what it was given, also in a child of a fork that comes next
+        return result
 
     def settle(self) -> None:
         """Take all that had come before."""
@@ -79,7 +85,7 @@ class Service:
 
     def _halt(self) -> None:
         """Wait until the kernel has buried the thread."""
-        if self._work is not None and not self._work.revoke():
+        if self._work is not None and (self._work.started or not self._work.revoke()):
             self._halting = True
             os.eventfd_write(self._wake, 1)
             self._work.join()

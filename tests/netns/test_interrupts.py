@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import _thread
+import gc
 import os
 import random
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pytest_netconform.kernel import threads
+from pytest_netconform.kernel.making.fresh import make_nodes
 from pytest_netconform.kernel.netlink import Message, Netlink
 from pytest_netconform.kernel.rtnetlink import link_up
 from pytest_netconform.kernel.threads import in_a_thread
@@ -187,3 +190,28 @@ def test_requests_may_be_interrupted_at_any_moment(crowded: Netns, within: Withi
 def test_threads_may_ask_the_same_namespace_at_once(crowded: Netns) -> None:
     with ThreadPoolExecutor(4) as threads:
         assert set(threads.map(neighbours, [crowded] * 40)) == {2000}
+
+
+def test_a_net_that_is_dropped_gives_back_every_descriptor(descriptors: Callable[[], int]) -> None:
+    gc.collect()
+    before = descriptors()
+    net = Net()
+    net.node("one"), net.netns("other")
+    del net
+    gc.collect()
+    assert descriptors() == before
+    make_nodes(["one"])
+    assert descriptors() == before
+
+
+def test_a_close_that_was_interrupted_can_be_finished(descriptors: Callable[[], int], within: Within) -> None:
+    gc.collect()
+    before = descriptors()
+    for _ in range(100):
+        net = Net()
+        one = net.node("one")
+        net.netns("other").listen(80)
+        one.popen("sleep 600", stdout=subprocess.PIPE)
+        within(0.006, net.close)
+        net.close()
+        assert descriptors() == before

@@ -13,6 +13,7 @@ from functools import cache
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.descriptors import opened
 from pytest_netconform.kernel.making import mounts, userns
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.threads import enter, in_a_thread
@@ -106,14 +107,10 @@ def _model() -> int:
 
 def _opened(name: str, *kinds: str) -> Namespaces:
     """Hold the calling thread's namespaces by descriptors."""
-    fds: dict[str, int] = {}
     try:
-        for kind in kinds:
-            fds[kind] = os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
-        return Namespaces(name, mortal=True, **fds)
+        owners = {kind: opened(f"/proc/thread-self/ns/{kind}") for kind in kinds}
+        return Namespaces(name, mortal=True, **owners)
     except OSError as error:
-        for fd in fds.values():
-            os.close(fd)
         raise BuildError(f"{name}: {syscalls.words(error)}") from error
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from pytest_netconform.errors import BuildError
 from pytest_netconform.kernel import syscalls
+from pytest_netconform.kernel.descriptors import duplicated
 from pytest_netconform.kernel.making import mounts
 from pytest_netconform.kernel.processes.keeper import MOST_BYTES
 from pytest_netconform.kernel.processes.popen import Process, Streams, encoding_of
@@ -101,7 +102,7 @@ def end_keeper(*, though_needed: bool = True) -> None:
     """End the keeper of this process and bury it; with it end all the namespaces that still are."""
     global _keeper
     with _lock:
-        if _keeper is not None and (though_needed or not any(processes.started for processes in _alive)):
+        if _keeper is not None and (though_needed or not any(processes.started for processes in _living())):
             keeper, _keeper = _keeper, None
             keeper.end()
 
@@ -130,7 +131,6 @@ class Processes:
         self._channel: socket.socket | None = None
         self._init = 0
         self._numbers = count()
-        _alive.add(self)
 
     @property
     def started(self) -> bool:
@@ -187,17 +187,19 @@ class Processes:
                 self._lifeline.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """End all processes and wait until none is left."""
+        """End all processes and wait until none is left; who was interrupted may go on by calling again."""
         self.end()
         if self._lifeline is not None:
-            while self._lifeline.recv(64):  # its last holder is the keeper, until it has buried init
-                pass
+            with suppress(OSError):  # it is closed: that is where an interrupt came
+                while self._lifeline.recv(64):  # its last holder is the keeper, until it has buried init
+                    pass
         self._drop()
-        for child in self.children:
+        while self.children:
+            child = self.children[-1]
             with suppress(OSError):
                 child.wait()
             child.close_streams()
-        self.children.clear()
+            self.children.pop()
 
     def forget(self) -> None:
         """In a forked child: let go of the lifeline, which must not outlive our parent."""
@@ -239,6 +241,7 @@ class Processes:
         with ExitStack() as closing:
             self._lifeline, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             closing.enter_context(theirs)
+            _begun[self._lifeline.fileno()] = weakref.ref(self)
             self._lifeline.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             channel, their_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             closing.enter_context(their_channel)
@@ -266,9 +269,10 @@ class Processes:
     ) -> Process:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ident = (os.getpid(), next(self._numbers))
-        process = Process(argv, ours, lambda number, group: self._signal(ident, number, group))
-        process.init = self._init
-        with theirs, ExitStack() as closing:
+        with ours, theirs, ExitStack() as closing:
+            status = duplicated(ours)
+            process = Process(argv, status, lambda number, group: self._signal(ident, number, group))
+            process.init = self._init
             fds = {fd: fd for fd in options.get("pass_fds", ())} | streams.given
             cwd = self._directory(options.get("cwd"), fds, closing)
             message = (
@@ -279,13 +283,14 @@ class Processes:
             if known:
                 ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             self._send(channel, message, [theirs.fileno(), *fds.values()])
-        streams.release()
-        if known:
-            try:
-                process.await_start()
-            except EOFError:
-                raise BuildError(self._gone()) from None
-        return process
+            streams.release()
+            theirs.close()
+            if known:
+                try:
+                    process.await_start(ours)
+                except EOFError:
+                    raise BuildError(self._gone()) from None
+            return process
 
     def _directory(
         self, wanted: str | os.PathLike[str] | None, fds: dict[int, int], closing: ExitStack
@@ -318,14 +323,19 @@ class Processes:
         )
 
 
-_alive: weakref.WeakSet[Processes] = weakref.WeakSet()
+_begun: dict[int, weakref.ref[Processes]] = {}
+"""By descriptor of the lifeline. Not a WeakSet, whose callbacks are Python code and swallow an interrupt."""
+
+
+def _living() -> list[Processes]:
+    return [processes for ref in list(_begun.values()) if (processes := ref()) is not None]
 
 
 def _forget_all() -> None:
     """In a forked child: let go of what must end with our parent."""
     global _keeper, _lock
     _lock = threading.Lock()
-    for processes in list(_alive):
+    for processes in _living():
         processes.forget()
     if _keeper is not None:
         _keeper.forget()

@@ -22,6 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
+from pytest_netconform.kernel.descriptors import Owner
+
 Signaller = Callable[[int, bool], None]
 ROOM = 1 << 16
 
@@ -94,7 +96,7 @@ class Process:
            `returncode` is -9 also if its namespace ended.
     """
 
-    def __init__(self, args: Sequence[str], status: socket.socket, send: Signaller) -> None:
+    def __init__(self, args: Sequence[str], status: Owner, send: Signaller) -> None:
         self.args, self.pid, self.init = args, 0, 0
         self.returncode: int | None = None
         self.stdin: IO[Any] | None = None
@@ -105,12 +107,12 @@ class Process:
         self._encoding: tuple[str, str] | None = None
         self._talk: _Talk | None = None
 
-    def await_start(self) -> None:
+    def await_start(self, status: socket.socket) -> None:
         """Wait until it runs.
 
         Raises: OSError if it cannot; EOFError if its namespace ended first.
         """
-        data, ancillary, _, _ = self._status.recvmsg(ROOM, socket.CMSG_SPACE(12))
+        data, ancillary, _, _ = status.recvmsg(ROOM, socket.CMSG_SPACE(12))
         self._understand(data)
         if self.returncode is not None:
             raise EOFError
@@ -130,9 +132,6 @@ class Process:
     def __exit__(self, *_: object) -> None:
         self.close_streams()
         self.wait()
-
-    def __del__(self) -> None:
-        self._status.close()
 
     def close_streams(self) -> None:
         for stream in (self.stdout, self.stderr, self.stdin):
@@ -210,7 +209,7 @@ class Process:
                 while self.returncode is None:
                     if deadline is not None and not _readable(self._status, _left(deadline)):
                         break
-                    self._understand(self._status.recv(ROOM))
+                    self._understand(os.read(self._status.fileno(), ROOM))
             finally:
                 self._lock.release()
         return self.returncode is not None
@@ -219,11 +218,10 @@ class Process:
         what, *words = marshal.loads(data) if data else ("ended", -signal.SIGKILL)
         if what == "started":
             return
+        self.returncode = 127 if what == "error" else words[0]
         self._status.close()
         if what == "error":
-            self.returncode = 127
             raise OSError(words[0], words[1], words[2] or None)
-        self.returncode = words[0]
 
 
 class _Talk:
@@ -281,9 +279,9 @@ def _left(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
-def _readable(sock: socket.socket, timeout: float | None) -> bool:
+def _readable(fd: Owner, timeout: float | None) -> bool:
     poll = select.poll()
-    poll.register(sock, select.POLLIN)
+    poll.register(fd, select.POLLIN)
     return bool(poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
 
 
