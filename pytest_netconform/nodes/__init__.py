@@ -7,6 +7,7 @@ from pytest_netconform.nodes.devices import Bridge, Device
 from pytest_netconform.nodes.hosts import Hosts
 from pytest_netconform.nodes.namespaces import Links, Netns, Node
 from pytest_netconform.nodes.net import Net
+from pytest_netconform.nodes.waiting import eventually
 
 __all__ = [
     "Bridge",
@@ -18,5 +19,6 @@ __all__ = [
     "Netns",
     "Node",
     "enter_userns",
+    "eventually",
     "supports",
 ]

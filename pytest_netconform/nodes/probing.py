@@ -11,6 +11,7 @@ from pytest_netconform.errors import ProbeError
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.probing.driving import Attempt, drive
 from pytest_netconform.kernel.probing.sockets import is_address
+from pytest_netconform.nodes.waiting import note
 from pytest_netconform.probes.ping import Ping, ping
 from pytest_netconform.probes.sending import ip_version
 from pytest_netconform.probes.tcp import Tcp, tcp
@@ -218,4 +219,4 @@ class Probing:
 
 
 def _sent(attempt: Attempt[T]) -> T:
-    return drive([attempt])[0]
+    return note(drive([attempt])[0])
