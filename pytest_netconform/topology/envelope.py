@@ -64,7 +64,7 @@ class NodeModel(Model):
     rules: list[RuleModel] = []
     neighs: list[NeighModel] = []
     addrs: dict[Literal["lo"], Several] = {}
-    sysctl: dict[str, str | int] = {}
+    sysctl: dict[str, str | int | bool] = {}
 
 
 class EndModel(Model):

@@ -134,6 +134,7 @@ def test_lo_has_addresses_and_rules_may_be_masked_or_inverted(net: Net) -> None:
         {
             "a": {
                 "neighs": [{"dst": "10.0.0.9", "lladdr": "02:00:00:00:00:09", "dev": "eth0"}],
+                "sysctl": {"net.ipv4.ip_forward": True},
                 "addrs": {"lo": ["10.1.0.1/32", "2001:db8:1::1/128"]},
                 "routes": [{"dst": "default", "dev": "eth0", "family": "inet6", "table": 100}],
                 "rules": [
@@ -147,6 +148,7 @@ def test_lo_has_addresses_and_rules_may_be_masked_or_inverted(net: Net) -> None:
     ).build(net)
     assert net["b"].ping("10.1.0.1").replied
     assert net["b"].ping("2001:db8:1::1").replied
+    assert net["a"].sysctl["net.ipv4.ip_forward"] == 1
     (known,) = (neigh for neigh in net["a"].neighs if neigh.state == ("PERMANENT",))
     assert (known.dst, known.lladdr) == ("10.0.0.9", "02:00:00:00:00:09")
     rules = {rule.priority: rule for rule in net["a"].rules}

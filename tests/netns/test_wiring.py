@@ -323,9 +323,7 @@ def test_ports_come_and_go_by_name(net: Net, two: tuple[Netns, Netns]) -> None:
 def test_a_subnet_that_one_end_is_in_already_is_refused(net: Net, two: tuple[Netns, Netns]) -> None:
     three = net.netns("three")
     net.veth(*two, subnet=("192.0.2.0/24", "2001:db8::/64"))
-    with pytest.raises(
-        BuildError, match=r"one is at 192\.0\.2\.1/24 already: subnet .* overlaps"
-    ):
+    with pytest.raises(BuildError, match=r"one is at 192\.0\.2\.1/24 already: subnet .* overlaps"):
         net.veth(two[0], three, ifnames=("eth1", "eth0"), subnet="192.0.2.128/25")
     with pytest.raises(BuildError, match="one is at 2001:db8::1/64 already"):
         net.veth(two[0], three, ifnames=("eth1", "eth0"), subnet="2001:db8::/96")
