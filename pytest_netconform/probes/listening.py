@@ -11,20 +11,19 @@ import ssl
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from pytest_netconform.errors import BuildError, ProbeError
 from pytest_netconform.kernel.namespaces import Namespaces
 from pytest_netconform.kernel.probing.driving import Attempt, Loop, Wait
-from pytest_netconform.kernel.probing.icmp import V4, V6
-from pytest_netconform.kernel.probing.sockets import Open, open_sockets, sockaddr
+from pytest_netconform.kernel.probing.sockets import Open, open_sockets
 from pytest_netconform.probes import certificates
+from pytest_netconform.probes.bound import bound, family_of
+from pytest_netconform.probes.kept import Kept
 from pytest_netconform.probes.service import SERVICE
 from pytest_netconform.probes.serving import (
-    IPV6_RECVPKTINFO,
     Peer,
     Request,
     answering,
@@ -38,32 +37,11 @@ from pytest_netconform.probes.tls import TlsStream
 
 T = TypeVar("T")
 KINDS = ("tcp", "udp", "http", "https")
-BACKLOG = 1024
 FOREVER = float("inf")
 MOST_AT_ONCE = 64
 """So many are taken before others get their turn, and a change: who floods us must not keep us for ever."""
-MOST_KEPT, MOST_BYTES_KEPT = 10_000, 64 << 20
 BREATH_S = 0.05
 """How long no connection is taken where there is no descriptor left for it."""
-
-
-class Kept(Generic[T]):
-    """The last of what came; and how much came in all."""
-
-    def __init__(self, size: Callable[[T], int]) -> None:
-        self.kept: deque[T] = deque()
-        self.count, self._bytes, self._size = 0, 0, size
-
-    @property
-    def left_out(self) -> int:
-        return self.count - len(self.kept)
-
-    def add(self, new: T) -> None:
-        self.kept.append(new)
-        self.count += 1
-        self._bytes += self._size(new)
-        while len(self.kept) > MOST_KEPT or self._bytes > MOST_BYTES_KEPT:
-            self._bytes -= self._size(self.kept.popleft())
 
 
 class Listener:
@@ -263,7 +241,7 @@ class Listener:
             return False
         if ipaddress.ip_address(peer.address).is_link_local:  # of which link is told by ours alone
             return True
-        family = _family(peer.address)
+        family = family_of(peer.address)
         sock = open_sockets([Open(self._namespaces, family, socket.SOCK_DGRAM)])[0]
         if isinstance(sock, OSError):
             return False
@@ -312,7 +290,7 @@ def listen(
     try:
         pem = _pem(certificate, names) if kind == "https" else None
         context = certificates.server_context(pem) if pem is not None else None
-        sock = _bound(namespaces, port, kind, address)
+        sock = bound(namespaces, port, kind, address)
     except BuildError as error:
         raise BuildError(f"{where}: {error}") from error
     except OSError as error:
@@ -333,42 +311,3 @@ def _pem(certificate: str | bytes | os.PathLike[str] | None, names: Iterable[str
     if isinstance(certificate, str) and "-----BEGIN" in certificate:
         return certificate.encode()
     return Path(certificate).read_bytes()
-
-
-def _bound(namespaces: Namespaces, port: int, kind: str, address: str | None) -> socket.socket:
-    """Open a socket that takes what comes; of both families, where there are two.
-
-    Raises: OSError, BuildError.
-    """
-    sock_kind = socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM
-    families = [_family(address)] if address is not None else [socket.AF_INET6, socket.AF_INET]
-    opened = open_sockets([Open(namespaces, families[0], sock_kind)])[0]
-    if isinstance(opened, OSError) and opened.errno == errno.EAFNOSUPPORT and len(families) > 1:
-        opened = open_sockets([Open(namespaces, families[1], sock_kind)])[0]
-    if isinstance(opened, OSError):
-        raise opened
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(kind != "udp"))
-        if opened.family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            opened.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
-        wire = V6 if opened.family == socket.AF_INET6 else V4
-        opened.bind(sockaddr(opened, wire, address or ("::" if wire is V6 else "0.0.0.0"), port))
-        if sock_kind == socket.SOCK_STREAM:
-            opened.listen(BACKLOG)
-    except BaseException:
-        opened.close()
-        raise
-    return opened
-
-
-def _family(address: str) -> int:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError as error:
-        raise BuildError(f"{address!r} is not an IP address") from error
-    if isinstance(ip, ipaddress.IPv4Address):
-        return socket.AF_INET
-    if ip.is_link_local and not ip.scope_id:
-        raise BuildError(f"{address} is of one link: expected {address}%DEVICE")
-    return socket.AF_INET6

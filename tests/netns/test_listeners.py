@@ -140,8 +140,8 @@ def test_a_flood_is_listed_and_closed_to(a: Node, b: Node) -> None:
 def test_what_was_said_long_ago_is_not_kept_but_counted(
     a: Node, b: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_netconform.probes.listening.MOST_KEPT", 3)
-    monkeypatch.setattr("pytest_netconform.probes.listening.MOST_BYTES_KEPT", 1000)
+    monkeypatch.setattr("pytest_netconform.probes.kept.MOST_KEPT", 3)
+    monkeypatch.setattr("pytest_netconform.probes.kept.MOST_BYTES_KEPT", 1000)
     listener = b.listen(53, "udp")
     for data in (b"0", b"1", b"2", b"3"):
         assert a.udp(V4, 53, data).replied
