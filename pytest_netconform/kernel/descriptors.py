@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["Owner", "duplicated", "opened"]
+__all__ = ["Owner", "duplicated", "in_memory", "opened"]
 
 
 def opened(path: str | os.PathLike[str]) -> Owner:
@@ -23,6 +23,12 @@ def opened(path: str | os.PathLike[str]) -> Owner:
     Raises: OSError.
     """
     (owner,) = map(Owner.fromfd, map(os.open, [path], [os.O_RDONLY | os.O_CLOEXEC]))
+    return owner
+
+
+def in_memory(name: str) -> Owner:
+    """Make a file in memory."""
+    (owner,) = map(Owner.fromfd, map(os.memfd_create, [name]))
     return owner
 
 

@@ -12,12 +12,14 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from pytest_netconform.kernel import threads
 from pytest_netconform.kernel.making.fresh import make_nodes
 from pytest_netconform.kernel.netlink import Message, Netlink
+from pytest_netconform.kernel.processes import inits as keeping
 from pytest_netconform.kernel.rtnetlink import link_up
 from pytest_netconform.kernel.threads import in_a_thread
 from pytest_netconform.nodes import Net, Netns
@@ -61,6 +63,18 @@ def within() -> Iterator[Within]:
 def tasks() -> int:
     """Count our threads as the kernel does."""
     return len(os.listdir("/proc/self/task"))  # noqa: PTH208
+
+
+def inits() -> int:
+    """Count the PID namespaces that are left: the keeper has a child for each."""
+    assert keeping._keeper is not None
+    pid = keeping._keeper.process.pid
+    return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+def held() -> list[str]:
+    """List what our descriptors are."""
+    return sorted(os.readlink(entry.path) for entry in os.scandir("/proc/self/fd") if os.path.islink(entry))  # noqa: PTH114, PTH115
 
 
 def test_an_interrupt_while_a_thread_starts_is_raised_as_it_is(
@@ -215,3 +229,54 @@ def test_a_close_that_was_interrupted_can_be_finished(descriptors: Callable[[], 
         within(0.006, net.close)
         net.close()
         assert descriptors() == before
+
+
+def listen(net: Net) -> None:
+    with net["a"].listen(81):
+        pass
+
+
+def cut(net: Net) -> None:
+    with net.eth0.cut():  # type: ignore[attr-defined]
+        pass
+
+
+DEEDS: dict[str, tuple[float, Callable[[Net], object]]] = {
+    "making": (0.004, lambda net: (net.netns("more"), net.node("yet.more"))),
+    "listening": (0.002, listen),
+    "running": (0.004, lambda net: net["a"].run("true")),
+    "starting": (0.003, lambda net: net["b"].popen("sleep 600", stdout=subprocess.PIPE)),
+    "probing": (0.002, lambda net: net["a"].ping("192.0.2.2")),
+    "cutting": (0.03, cut),
+    "a mesh": (0.006, lambda net: net.lan(3, "198.51.100.0/24").mesh("tcp", 80)),
+    "closing": (0.006, Net.close),
+}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a socket that was just made
+@pytest.mark.parametrize("deed", DEEDS)
+def test_an_interrupt_at_any_moment_leaves_nothing(
+    deed: str,
+    within: Within,
+    descriptors: Callable[[], int],
+    eventually: Callable[[Callable[[], bool]], bool],
+) -> None:
+    seconds, call = DEEDS[deed]
+    random.seed(seed := random.randrange(1 << 32))
+    print(f"seed {seed}")
+
+    def once(interrupted: bool) -> None:
+        with Net() as net:
+            a, b = net.node("a"), net.netns("b")
+            net.eth0, _ = net.veth(a, b, subnet="192.0.2.0/30")  # type: ignore[attr-defined]
+            b.listen(80)
+            a.popen("sleep 600")
+            within(seconds, lambda: call(net)) if interrupted else call(net)
+
+    once(False)  # imports are no place to be interrupted at
+    gc.collect()
+    before = (descriptors(), tasks(), inits())
+    for _ in range(25):
+        once(True)
+    gc.collect()
+    assert eventually(lambda: (descriptors(), tasks(), inits()) == before), (seed, before, held())

@@ -154,6 +154,37 @@ def test_a_forked_child_may_run_commands_too(
     assert place.run("echo on").stdout == "on\n"
 
 
+def test_a_forked_child_keeps_the_namespaces_until_it_closes_them_too() -> None:
+    net = Net()
+    net.node("one").run("true")
+    namespaces = net["one"].namespaces
+    held = {os.readlink(f"/proc/self/fd/{fd}") for fd, _ in namespaces.handles}  # noqa: PTH115
+    ready, closing, closed, end = (os.eventfd(0) for _ in range(4))
+    pid = os.fork()
+    if pid == 0:
+        os.eventfd_write(ready, 1)
+        os.eventfd_read(closing)
+        net.close()
+        os.eventfd_write(closed, 1)
+        os.eventfd_read(end)
+        os._exit(0)
+    os.eventfd_read(ready)
+    net.close()
+    assert held <= links_of(pid)
+    os.eventfd_write(closing, 1)
+    os.eventfd_read(closed)
+    assert not held & links_of(pid)
+    os.eventfd_write(end, 1)
+    os.waitpid(pid, 0)
+    for fd in (ready, closing, closed, end):
+        os.close(fd)
+
+
+def links_of(pid: int) -> set[str]:
+    """List what a process's descriptors are."""
+    return {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}  # noqa: PTH115
+
+
 def test_many_threads_may_run_commands_at_once(place: Netns) -> None:
     said: dict[int, str] = {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import signal
@@ -157,40 +156,6 @@ def test_an_end_of_any_kind_leaves_nothing(
             assert stderr == ""
         assert eventually(lambda: not marked(mark)), marked(mark)
     assert host() == before
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a socket that was just made
-def test_an_interrupt_at_any_moment_leaves_no_process(
-    monkeypatch: pytest.MonkeyPatch, eventually: Eventually
-) -> None:
-    monkeypatch.setenv(MARK, mark := uuid.uuid4().hex)
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    def build() -> None:
-        with Net() as net:
-            one, other = net.node("one"), net.netns("other")
-            net.veth(one, other, subnet="192.0.2.0/30")
-            other.popen("sleep 600")
-            one.run("sleep 600 & sleep 0.001")
-            one.ping(other)
-
-    build()  # imports are no place to be interrupted at
-    old = signal.signal(signal.SIGPROF, interrupt)
-    try:
-        for number in range(1, 40):
-            signal.setitimer(signal.ITIMER_PROF, number * 0.0003)
-            with suppress(
-                KeyboardInterrupt, RuntimeError
-            ):  # the latter when it hits inside Python's threading
-                build()
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            gc.collect()
-            assert eventually(lambda: not marked(mark)), marked(mark)
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, old)
 
 
 def test_closing_gives_back_every_descriptor(descriptors: Callable[[], int]) -> None:

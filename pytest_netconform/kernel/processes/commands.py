@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 
 from pytest_netconform.errors import BuildError
+from pytest_netconform.kernel.descriptors import in_memory
 from pytest_netconform.kernel.processes.popen import Process
 
 Command = str | Sequence[str | os.PathLike[str]]
@@ -69,8 +70,9 @@ class Files:
         self._closing.close()
 
     def _opened(self, name: str, text: str = "") -> int:
-        fd = os.memfd_create(name)
-        self._closing.callback(os.close, fd)
+        owner = in_memory(name)
+        self._closing.callback(owner.close)
+        fd = owner.fileno()
         os.pwrite(fd, text.encode(), 0)
         return fd
 

@@ -28,7 +28,7 @@ from pytest_netconform.kernel.descriptors import duplicated
 from pytest_netconform.kernel.making import mounts
 from pytest_netconform.kernel.processes.keeper import MOST_BYTES
 from pytest_netconform.kernel.processes.popen import Process, Streams, encoding_of
-from pytest_netconform.kernel.threads import Handle, inside
+from pytest_netconform.kernel.threads import Handle, in_a_thread, inside
 
 PROC = "proc"
 """The file system that a node gets at /proc."""
@@ -148,6 +148,13 @@ class Processes:
         """
         if unknown := options.keys() - OPTIONS:
             raise TypeError(f"{self.name}: popen() inside takes no {', '.join(sorted(unknown))}")
+        if known:  # in a thread, where no interrupt comes between a pipe and who closes it
+            return in_a_thread(lambda: self._start(argv, env, options, known))
+        return self._start(argv, env, options, known)
+
+    def _start(
+        self, argv: Sequence[str], env: Mapping[str, str], options: Mapping[str, Any], known: bool
+    ) -> Process:
         channel = self._running()
         streams = Streams(options.get("stdin"), options.get("stdout"), options.get("stderr"))
         try:
