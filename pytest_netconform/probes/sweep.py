@@ -21,7 +21,7 @@ from pytest_netconform.kernel.probing.sockets import Open, open_all
 from pytest_netconform.probes.mesh import Mesh
 from pytest_netconform.probes.neighbourhood import SMALLEST_BLOCK, Member, Neighbourhood, Pairs
 from pytest_netconform.probes.ping import Ping, answered, size_of
-from pytest_netconform.probes.sending import NOT_THE_PATH, named, since_ms
+from pytest_netconform.probes.sending import NOT_THE_PATH, check, named, since_ms
 
 QUIET_S = 0.01
 """How long nothing must arrive before the neighbours of a block are forgotten."""
@@ -62,6 +62,9 @@ class Sweep:
 
         Raises: ProbeError, also where the table of neighbours stays full.
         """
+        with named(self._who):
+            for dst in [each.address for each in self.members[:1]]:
+                check(dst, source=self.source, ttl=self.ttl, mark=self.mark, timeout_s=self.timeout_s)
         everyone = range(len(self.members))
         self.results = [{} for _ in everyone]
         self._sent = [{} for _ in everyone]

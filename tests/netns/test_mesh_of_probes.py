@@ -70,3 +70,19 @@ def test_what_a_probe_does_not_take_is_refused(
 ) -> None:
     with pytest.raises(ProbeError, match=words):
         net.lan(2, "192.0.2.0/24").mesh(*args, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("probe", "args"), [("ping", ()), ("tcp", (80,))])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"mark": -1}, "expected a mark of 0 to"),
+        ({"source": "a-name-that-is-too-long"}, "no device can be named 'a-name-that-is-too-long'"),
+        ({"timeout_s": float("nan")}, "expected a timeout_s of 0 or more seconds"),
+    ],
+)
+def test_what_cannot_be_sent_is_told_of_a_mesh_too(
+    net: Net, probe: str, args: tuple[int, ...], options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ProbeError, match=words):
+        net.lan(2, subnet="10.200.0.0/24").mesh(probe, *args, **options)  # type: ignore[arg-type]
