@@ -152,3 +152,28 @@ def test_more_hosts_than_descriptors_are_refused_with_the_limit(descriptors: Cal
         assert descriptors() == before
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+IN_A_CHROOT = """
+import os, sys
+os.chroot(sys.argv[1])
+os.chdir("/")
+from pytest_netconform.errors import BuildError
+from pytest_netconform.nodes import Net
+with Net() as net:
+    net.netns("one").run("true")
+    try:
+        net.node("two").write("/etc/written-from-a-chroot", "x")
+    except BuildError as error:
+        print(error)
+"""
+
+
+@pytest.mark.root("only root may change its root")
+def test_a_chroot_has_no_nodes_for_they_would_write_the_hosts_files(tmp_path: Path) -> None:
+    script = f'mount --rbind / {tmp_path} && exec {sys.executable} -c "$0" {tmp_path}'
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = ["unshare", "--mount", "sh", "-c", script, IN_A_CHROOT]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60)
+    assert done.stdout.startswith("two: nodes cannot be made in a chroot"), done.stderr
+    assert not Path("/etc/written-from-a-chroot").exists()

@@ -14,6 +14,7 @@ from functools import cache
 from pytest_netconform.kernel import syscalls
 from pytest_netconform.kernel.making import etc
 from pytest_netconform.kernel.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID
+from pytest_netconform.kernel.threads import enter, in_a_thread
 
 FORWARDING = "/proc/sys/net/ipv4/ip_forward"
 OWN = ("/var/lib", "/var/log", "/run")
@@ -102,6 +103,34 @@ def own_proc() -> bool:
     except PermissionError:
         return False
     return True
+
+
+@cache
+def is_chroot() -> bool:
+    """Ask whether our root is another than that of our mount namespace, which all go to who enter one."""
+    return in_a_thread(_root_moves)
+
+
+def _root_moves() -> bool:
+    before = _root_mount()
+    fd = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        enter([(fd, syscalls.CLONE_NEWNS)])
+    except PermissionError:  # in a user namespace, which the kernel makes in no chroot
+        return False
+    finally:
+        os.close(fd)
+    return before != _root_mount()
+
+
+def _root_mount() -> str:
+    """Give the number of the mount that / is; its device and inode are those of every bind of it, too."""
+    fd = os.open("/", os.O_PATH | os.O_CLOEXEC)
+    try:
+        with open(f"/proc/thread-self/fdinfo/{fd}") as info:  # noqa: PTH123
+            return next(line for line in info if line.startswith("mnt_id:"))
+    finally:
+        os.close(fd)
 
 
 def write(path: str, text: str) -> None:
