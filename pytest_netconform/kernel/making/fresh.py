@@ -59,8 +59,8 @@ def make_nodes(names: Iterable[str]) -> list[Namespaces]:
     wanted = list(names)
     if wanted and mounts.is_chroot():
         raise BuildError(
-            f"{wanted[0]}: nodes cannot be made in a chroot, for who enters one would leave it, and write the "
-            "files of the host: use a container, or pivot_root(8)"
+            f"{wanted[0]}: nodes cannot be made in a chroot, for who enters one would leave it, and write "
+            "the files of the host: use a container, or pivot_root(8)"
         )
 
     def make_each(made: list[Namespaces]) -> None:
