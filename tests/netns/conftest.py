@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -66,6 +67,14 @@ def forked() -> Callable[[Callable[[], object]], int]:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     return run
+
+
+@pytest.fixture
+def no_collections() -> Iterator[None]:
+    """Keep the garbage collector out: Python swallows an interrupt that comes in a callback of it, as hypothesis'."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

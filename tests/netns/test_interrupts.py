@@ -33,7 +33,7 @@ class Interrupted(BaseException):
 
 
 @pytest.fixture
-def within() -> Iterator[Within]:
+def within(no_collections: None) -> Iterator[Within]:  # noqa: ARG001
     """Call something, and interrupt it at a random moment within so many seconds, unless it ends before."""
     armed = False
 

@@ -292,6 +292,7 @@ def test_one_that_cannot_be_sent_ends_all(routed: Net, descriptors: Callable[[],
     assert descriptors() == before
 
 
+@pytest.mark.usefixtures("no_collections")
 @pytest.mark.parametrize("number", [1, 300])
 def test_an_interrupt_ends_them_all_at_once(routed: Net, number: int, descriptors: Callable[[], int]) -> None:
     def interrupt(*_: object) -> None:
