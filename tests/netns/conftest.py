@@ -71,7 +71,7 @@ def forked() -> Callable[[Callable[[], object]], int]:
 
 @pytest.fixture
 def no_collections() -> Iterator[None]:
-    """Keep the garbage collector out: Python swallows an interrupt in a callback of it, as hypothesis has one."""
+    """Keep the garbage collector out: Python swallows an interrupt that comes in its callbacks."""
     gc.disable()
     yield
     gc.enable()
