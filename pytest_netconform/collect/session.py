@@ -30,6 +30,8 @@ from pytest_netconform.verdicts import Finding, Judgement, Verdict
 
 WORKERINPUT = "netconform"
 MOST_NAMED = 8
+WIDTH = 120
+"""How much of a reason a header has room for; naming the suite tells all of it."""
 
 
 class Run:
@@ -157,7 +159,10 @@ class Run:
         if suites := sorted(self.library.suites):
             applying = [name for name in suites if name not in {suite.name for suite, _ in self.silent}]
             lines.append(f"suites: {', '.join(applying) or 'none'}")
-        lines += [f"  not {suite.name}: {reason}" for suite, reason in self.silent]
+        lines += [
+            f"  not {suite.name}: {reason if len(reason) < WIDTH else reason[:WIDTH] + ' ...'}"
+            for suite, reason in self.silent
+        ]
         return lines
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -164,7 +164,11 @@ def state() -> dict[str, Any]:
         "mounts": Path("/proc/self/mountinfo").read_text().splitlines(),
         "cgroups": [path for own in own_cgroups() for path, _, _ in os.walk(own)],
         "files": [
-            str(Path(path, name)) for place in OWN for path, _, names in os.walk(place) for name in names
+            str(Path(path, name))
+            for place in OWN
+            for path, _, names in os.walk(place)
+            for name in names
+            if ".hypothesis" not in path  # of tests beside these
         ],
         "descriptors": [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.exists()],
     }

@@ -24,6 +24,8 @@ from pytest_netconform.kernel.rtnetlink import link_up
 from pytest_netconform.kernel.threads import in_a_thread
 from pytest_netconform.nodes import Net, Netns
 
+# of a socket that was just made when the interrupt came: whoever drops it closes it
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 NEIGHBOURS = {bytes((10, 0, n // 250, n % 250 + 2)) for n in range(2000)}
 Within = Callable[[float, Callable[[], object]], None]
 
@@ -253,7 +255,6 @@ DEEDS: dict[str, tuple[float, Callable[[Net], object]]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a socket that was just made
 @pytest.mark.parametrize("deed", DEEDS)
 def test_an_interrupt_at_any_moment_leaves_nothing(
     deed: str,
